@@ -1,0 +1,77 @@
+"""Writes the features of a dataset's images under a checkpoint, for classifiers and similarity.
+
+    python feature_extraction.py --dataset_name=cub_200 \\
+        --checkpoint_path=checkpoints/inception/inception_v3_iNat_299.ckpt
+
+reads data/cub_200/{train,val}.txt and the images, and writes to feature/inception_v3_iNat_299/
+    cub_200_feature_train.npy  float32 [images, width]     cub_200_feature_val.npy
+    cub_200_label_train.npy    int32 [images]              cub_200_label_val.npy
+with rows in the order of the lists. A feature is the mean over the image of the network's last map,
+2048 or 1536 wide. A run that was killed goes on where it stopped.
+"""
+
+import os
+
+from absl import flags
+
+from slim import command_line
+from slim.datasets.dataset import dataset_folder
+from slim.nets import nets_factory
+
+# Where things are
+flags.DEFINE_string('checkpoint_path', None, 'Checkpoint, or a folder of them. Required.')
+flags.DEFINE_string('dataset_dir', './data/', 'Folder that holds the datasets.')
+flags.DEFINE_string('dataset_name', 'cub_200', 'Dataset, a folder of --dataset_dir.')
+flags.DEFINE_list('dataset_split_names', ['train', 'validation'], 'Splits to extract.')
+flags.DEFINE_string('feature_dir', './feature/', 'Folder that holds the features.')
+flags.DEFINE_string(
+    'feature_name', None, "Folder in it to write to; by default the checkpoint's name."
+)
+
+# What a feature is
+flags.DEFINE_string('model_name', 'inception_v3', 'Network to use.')
+flags.DEFINE_float('depth_multiplier', 1.0, 'As in training.')
+flags.DEFINE_string('end_point', None, "End point to average; by default the network's last map.")
+flags.DEFINE_integer('image_size', None, "Height and width in pixels; by default the network's.")
+flags.DEFINE_enum(
+    'preprocessing_name',
+    None,
+    ['inception', 'vgg'],
+    "inception or vgg; by default the network's own.",
+)
+flags.DEFINE_enum(
+    'weights',
+    'auto',
+    ['auto', 'average', 'raw'],
+    'Moving averages, raw weights, or (auto) averages where the checkpoint has them.',
+)
+
+# How
+flags.DEFINE_integer('batch_size', 32, 'Images of a batch.', lower_bound=1)
+flags.DEFINE_integer(
+    'num_preprocessing_threads', None, 'Images decoded side by side; by default as many as help.'
+)
+
+
+def main(flags):
+    command_line.require(flags, 'checkpoint_path', 'dataset_name')
+    folder = dataset_folder(flags.dataset_dir, flags.dataset_name)
+    command_line.choose(flags, 'dataset_split_names', ['train', 'validation'])
+    nets_factory.get_network(flags.model_name)
+    command_line.import_tensorflow()
+    from slim.learning import checkpoints, devices, extraction
+
+    devices.allow_memory_growth()
+    path = checkpoints.resolve(flags.checkpoint_path)
+    config = command_line.fields_from_flags(
+        extraction.ExtractionConfig, flags, checkpoint_path=path
+    )
+    extractor = extraction.Extractor(config)
+    name = flags.feature_name or extraction.default_feature_name(path)
+    feature_dir = os.path.join(flags.feature_dir, name)
+    for split in flags.dataset_split_names:
+        print(extractor.extract(folder, flags.dataset_name, split, feature_dir))
+
+
+if __name__ == '__main__':
+    command_line.run(main, __doc__)

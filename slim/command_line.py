@@ -1,0 +1,153 @@
+"""What every script begins with: flags before heavy imports, one clear line for bad input.
+
+A script defines its flags, and passes a `main(flags)` that imports TensorFlow only once it runs:
+
+    if __name__ == '__main__':
+        command_line.run(main, __doc__)
+
+`--help` and a mistake in the flags then answer at once.
+"""
+
+import dataclasses
+import difflib
+import importlib
+import logging
+import os
+import sys
+import tempfile
+
+from absl import flags
+
+from slim.errors import UserError, nearest
+
+FLAGS = flags.FLAGS
+
+# Flags of 2018 that mean nothing any more, and what to write instead.
+GONE = {
+    'master': 'set TF_CONFIG to train on several machines',
+    'worker_replicas': 'set TF_CONFIG to train on several machines',
+    'num_ps_tasks': 'there are no parameter servers any more; set TF_CONFIG for several machines',
+    'task': 'set TF_CONFIG, whose task.index takes its place',
+    'sync_replicas': 'updates are always synchronous; --replicas_to_aggregate is enough',
+    'quantize': 'it has no successor',
+    'quantize_delay': 'it has no successor',
+    'moving_average_decay': '--weights=average or raw chooses which weights are used here',
+}
+
+
+def require(flag_values, *names):
+    """Raises a `UserError` for the first of the flags `names` that was not given."""
+    for name in names:
+        if getattr(flag_values, name) in (None, ''):
+            raise UserError(f'--{name} is required; see --help')
+
+
+def choose(flag_values, name, choices):
+    """Raises a `UserError` if the list that the flag `name` holds has anything but `choices`."""
+    for value in getattr(flag_values, name):
+        if value not in choices:
+            raise UserError(f'--{name}: there is no {value}{nearest(value, choices)}')
+
+
+def own_flags(flag_values) -> dict[str, object]:
+    """The flags that the running script defines, by name, with their values."""
+    return {flag.name: flag.value for flag in _script_flags(flag_values)}
+
+
+def _script_flags(flag_values):
+    """The flags of the running script in the order in which it defines them."""
+    by_module = flag_values.flags_by_module_dict()
+    return by_module.get('__main__') or by_module.get(sys.argv[0], [])
+
+
+def fields_from_flags(dataclass, flag_values, **given):
+    """An instance of `dataclass`: its fields from the flags of the same names, or as given."""
+    names = {field.name for field in dataclasses.fields(dataclass)} - set(given)
+    return dataclass(**{name: getattr(flag_values, name) for name in names}, **given)
+
+
+def import_tensorflow():
+    """Imports TensorFlow, which takes seconds, without its chatter.
+
+    Its libraries write a dozen lines to the standard error stream as they load, whatever its log
+    level says. They are held back, and shown only if the import fails.
+    """
+    # Later on, what goes wrong is shown; without a GPU, not that there is none.
+    os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2' if os.path.exists('/dev/nvidiactl') else '3')
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as chatter:
+        os.dup2(chatter.fileno(), 2)
+        try:
+            importlib.import_module('slim.compat')
+        except BaseException:
+            chatter.seek(0)
+            os.write(kept, chatter.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+def _fail(message: str):
+    """Ends the program with one line on stderr and exit status 1."""
+    script = os.path.basename(sys.argv[0])
+    print(f'{script}: {" ".join(str(message).split())}', file=sys.stderr)
+    sys.exit(1)
+
+
+def _print_help(doc: str):
+    """Prints a script's docstring and its flags, grouped as they were defined."""
+    print(doc.strip())
+    print('\nflags:')
+    for flag in _script_flags(FLAGS):
+        default = (flag.default_as_str or '').strip("'")
+        default = f' (default: {default})' if default else ''
+        name = f'--[no]{flag.name}' if flag.boolean else f'--{flag.name}'
+        print(f'  {name}{default}')
+        print(f'      {flag.help}')
+
+
+def _parse(argv: list[str]) -> None:
+    """Parses `argv` into FLAGS.
+
+    Raises:
+      UserError: for an unknown flag, a flag of 2018 that is gone, a bad value or a stray argument.
+    """
+    known = set(FLAGS)
+    for argument in argv[1:]:
+        name = argument.lstrip('-').split('=')[0]
+        if argument.startswith('-') and name in GONE and name not in known:
+            raise UserError(f'--{name} of 2018 is gone: {GONE[name]}.')
+    try:
+        rest = FLAGS(argv)
+    except flags.UnrecognizedFlagError as error:
+        close = difflib.get_close_matches(error.flagname, sorted(known), n=3)
+        hint = f'; did you mean {", ".join("--" + name for name in close)}?' if close else ''
+        raise UserError(f'unknown flag --{error.flagname}{hint or "; see --help."}') from error
+    except flags.Error as error:
+        raise UserError(f'{error}; see --help.') from error
+    if rest[1:]:
+        raise UserError(f'unexpected argument {rest[1]}; flags are written --name=value.')
+
+
+def run(main, doc: str, argv: list[str] | None = None):
+    """Parses the flags, calls `main(FLAGS)` and exits with the status that it returns (None: 0).
+
+    A `UserError`, and an OS error (a missing file, a full disk, a folder that cannot be written),
+    become one line on stderr and exit status 1. Anything else is a bug, and keeps its traceback.
+    """
+    argv = sys.argv if argv is None else argv
+    if any(argument in ('--help', '-h', '--helpfull', '--helpshort', '-help') for argument in argv):
+        _print_help(doc)
+        sys.exit(0)
+    logging.basicConfig(format='%(asctime)s %(message)s', datefmt='%H:%M:%S', stream=sys.stderr)
+    logging.getLogger('slim').setLevel(logging.INFO)
+    try:
+        _parse(argv)
+        sys.exit(main(FLAGS))
+    except UserError as error:
+        _fail(error)
+    except OSError as error:
+        where = f'{error.filename}: ' if error.filename else ''
+        _fail(f'{where}{error.strerror or error}')

@@ -1,0 +1,133 @@
+"""A dataset as the scripts ask for it: by the names of its folder and of a split."""
+
+import os
+from dataclasses import dataclass
+
+from slim.datasets import catalogue, manifest, split_lists
+from slim.errors import UserError, nearest
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One converted split of a dataset.
+
+    Attributes:
+      name: of the dataset.
+      split_name: 'train' or 'validation'.
+      num_images: images of the split.
+      num_classes: classes of the dataset; labels are below it.
+      class_names: by label.
+      shards: paths of the TFRecord files, in order.
+      images_per_shard: how many images each of them holds.
+    """
+
+    name: str
+    split_name: str
+    num_images: int
+    num_classes: int
+    class_names: tuple[str, ...]
+    shards: tuple[str, ...]
+    images_per_shard: tuple[int, ...]
+
+
+def dataset_folder(dataset_dir: str, dataset_name: str) -> str:
+    """The folder of a dataset, which exists.
+
+    Args:
+      dataset_dir: the folder that holds all datasets, such as ./data/.
+      dataset_name: the name of a folder in it.
+
+    Raises:
+      UserError: if there is no such folder; it says how to make it, or which names are near.
+    """
+    if dataset_name in ('', '.', '..') or os.path.basename(dataset_name) != dataset_name:
+        raise UserError(
+            f'{dataset_name!r} is not the name of a dataset: '
+            f'name a folder in {dataset_dir}, without a path'
+        )
+    folder = os.path.join(dataset_dir, dataset_name)
+    if os.path.isdir(folder):
+        return folder
+    # Drawing needs imports that take a moment; they are worth it for a name that is not there.
+    from slim.datasets import embedded
+
+    if dataset_name in embedded.DOMAINS:
+        raise UserError(
+            f'{folder} is missing; run python prepare_dataset.py --dataset_name={dataset_name}'
+        )
+    if dataset_name in catalogue.CATALOGUE:
+        raise UserError(
+            f'{folder} is missing; put train.txt, val.txt and the images of {dataset_name} there'
+        )
+    known = dict.fromkeys([*catalogue.CATALOGUE, *embedded.DOMAINS])
+    if os.path.isdir(dataset_dir):
+        folders = sorted(entry.name for entry in os.scandir(dataset_dir) if entry.is_dir())
+        known |= dict.fromkeys(name for name in folders if not name.startswith('.'))
+    raise UserError(
+        f'unknown dataset {dataset_name}: there is no folder {folder}{nearest(dataset_name, known)}'
+    )
+
+
+def load_dataset(dataset_dir: str, dataset_name: str, split_name: str) -> Dataset:
+    """Finds the shards of a split and checks that they are whole and belong together.
+
+    Args:
+      dataset_dir: the folder that holds all datasets, such as ./data/.
+      dataset_name: the name of a folder in it.
+      split_name: 'train' or 'validation'.
+
+    Raises:
+      UserError: if the dataset or split is unknown, is not converted yet, or lacks something of its
+      conversion.
+    """
+    if split_name not in split_lists.LIST_NAMES:
+        raise UserError(f'unknown split {split_name}{nearest(split_name, split_lists.LIST_NAMES)}')
+    folder = dataset_folder(dataset_dir, dataset_name)
+    contents = manifest.read_manifest(folder)
+    again = f'run python convert_dataset.py --dataset_name={dataset_name}'
+    if split_name not in contents.splits:
+        raise UserError(f'{folder} has no shards of the split {split_name}; {again}')
+    shards = contents.splits[split_name].shards
+    problem = shard_problem(folder, shards)
+    if problem is not None:
+        raise UserError(f'{problem}; {again}')
+    class_names = split_lists.read_labels(folder)
+    if class_names is None:
+        raise UserError(f'{os.path.join(folder, split_lists.LABELS_NAME)} is missing; {again}')
+    if len(class_names) != contents.num_classes:
+        raise UserError(
+            f'{os.path.join(folder, split_lists.LABELS_NAME)} has {len(class_names)} classes, '
+            f'but the shards were made with {contents.num_classes}; {again}'
+        )
+    return Dataset(
+        name=dataset_name,
+        split_name=split_name,
+        num_images=contents.splits[split_name].num_images,
+        num_classes=contents.num_classes,
+        class_names=tuple(class_names),
+        shards=tuple(os.path.join(folder, shard.name) for shard in shards),
+        images_per_shard=tuple(shard.num_images for shard in shards),
+    )
+
+
+def shard_problem(folder: str, shards: tuple[manifest.Shard, ...]) -> str | None:
+    """What is wrong with shards' files, compared with the manifest; None if nothing is."""
+    for shard in shards:
+        path = os.path.join(folder, shard.name)
+        try:
+            size = os.path.getsize(path)
+        except FileNotFoundError:
+            return f'{path} is missing'
+        if size != shard.num_bytes:
+            return (
+                f'{path} has {size} bytes instead of {shard.num_bytes}: '
+                f'truncated, or of another conversion'
+            )
+    return None
+
+
+def catalogue_warnings(dataset: Dataset) -> list[str]:
+    """What differs from the catalogue, a sentence each; none for a dataset that is not in it."""
+    return catalogue.count_warnings(
+        dataset.name, dataset.num_classes, {dataset.split_name: dataset.num_images}
+    )

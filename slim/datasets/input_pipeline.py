@@ -1,0 +1,207 @@
+"""From TFRecord shards or JPEG files to batches of what a network takes, with `tf.data`.
+
+Training is a function of a seed and a position. The images of every epoch are in an order of their
+own, each image once; the image at position p (counted from the start of training, over all epochs)
+is augmented by randomness drawn from the seed and p. So a training that resumes at position p sees
+exactly what it would have seen, whatever the number of threads, readers or machines.
+"""
+
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+from slim.datasets import tfrecord
+from slim.errors import UserError
+
+# Encoded images held to be drawn from at random. The shards are shuffled when they are written and
+# their order at every epoch, so this buffer has little left to do; it costs about 100 kB an image.
+SHUFFLE_BUFFER = 1024
+
+LABEL_ERROR = 'label out of range:'  # Tells this failure from the others that tf.data reports.
+
+
+@dataclass(frozen=True)
+class Share:
+    """The part of every batch that one machine decodes.
+
+    Attributes:
+      index: which of the equal, consecutive parts.
+      count: how many parts.
+      replicas: into how many consecutive batches this machine cuts its part, one a device.
+    """
+
+    index: int = 0
+    count: int = 1
+    replicas: int = 1
+
+
+def _epoch(dataset, epoch, skip, seed, num_readers):
+    """The serialized Examples of one epoch in its order, without the first `skip`."""
+    shards = tf.random.experimental.stateless_shuffle(
+        tf.constant(dataset.shards), seed=tf.stack([tf.cast(seed, tf.int64), epoch])
+    )
+    records = tf.data.Dataset.from_tensor_slices(shards).interleave(
+        tf.data.TFRecordDataset,
+        cycle_length=min(num_readers, len(dataset.shards)),
+        block_length=1,
+        num_parallel_calls=tf.data.AUTOTUNE,
+        deterministic=True,
+    )
+    order = tf.random.stateless_uniform(
+        [], tf.stack([epoch, tf.cast(seed, tf.int64)]), None, None, tf.int64
+    )
+    # Shuffling mixes the graph's seed in: the order must not depend on what the caller set there.
+    tf.compat.v1.get_default_graph().seed = 1
+    return records.shuffle(SHUFFLE_BUFFER, seed=order, reshuffle_each_iteration=False).skip(skip)
+
+
+def _check_label(label, num_classes):
+    """`label`, or an error in the pipeline: a one-hot of zeros would train on it silently."""
+    in_range = (label >= 0) & (label < num_classes)
+    message = f'a label is not in 0 to {num_classes - 1}; is --labels_offset right?'
+    with tf.control_dependencies([tf.debugging.Assert(in_range, [LABEL_ERROR, message, label])]):
+        return tf.identity(label)
+
+
+def training_batches(
+    dataset,
+    preprocess,
+    image_size,
+    batch_size,
+    seed,
+    position=0,
+    labels_offset=0,
+    share=None,
+    num_readers=4,
+    num_threads=None,
+):
+    """An endless `tf.data.Dataset` of training batches.
+
+    Args:
+      dataset: a `slim.datasets.dataset.Dataset`.
+      preprocess: (encoded, height, width, seed) -> float32 [height, width, 3].
+      image_size: height and width in pixels.
+      batch_size: images of a batch over all machines and devices.
+      seed: of order and augmentation, an int.
+      position: how many images training has seen already; the batches begin there. The records of
+        the epoch that it falls into are read again up to it, without being decoded.
+      labels_offset: subtracted from every label.
+      share: the part of every batch to give, a `Share`; by default the whole in one piece.
+      num_readers: shards that are read side by side.
+      num_threads: images that are decoded side by side; None lets `tf.data` find it out.
+
+    Returns:
+      Dataset of (images float32 [n, image_size, image_size, 3], labels int64 [n]), where n is the
+      batch size divided among all devices. Consecutive elements are for consecutive devices.
+
+    Iterating raises tf.errors.DataLossError at a damaged shard, and tf.errors.InvalidArgumentError
+    at an image that does not decode or a label out of range; `explain_failure` says which.
+    """
+    share = share or Share()
+    num_classes = dataset.num_classes - labels_offset
+    first_epoch, skip = divmod(position, dataset.num_images)
+
+    def epoch_records(epoch):
+        is_first = tf.equal(epoch, first_epoch)
+        skipped = tf.where(is_first, tf.constant(skip, tf.int64), 0)
+        return _epoch(dataset, epoch, skipped, seed, num_readers)
+
+    def is_ours(index, _):
+        place = (index - position) % batch_size
+        return tf.equal(place // (batch_size // share.count), share.index)
+
+    def load(index, serialized):
+        encoded, label = tfrecord.parse_example(serialized)
+        image_seed = tf.stack([tf.cast(seed, tf.int64), index])
+        image = preprocess(encoded, image_size, image_size, image_seed)
+        return image, _check_label(label - labels_offset, num_classes)
+
+    epochs = tf.data.Dataset.range(first_epoch, tf.int64.max)
+    records = epochs.flat_map(epoch_records).enumerate(start=position)
+    if share.count > 1:
+        records = records.filter(is_ours)
+    threads = num_threads or tf.data.AUTOTUNE
+    images = records.map(load, num_parallel_calls=threads, deterministic=True)
+    per_device = batch_size // (share.count * share.replicas)
+    return images.batch(per_device, drop_remainder=True).prefetch(2 * share.replicas)
+
+
+def evaluation_batches(
+    dataset, preprocess, image_size, batch_size, labels_offset=0, num_threads=None
+):
+    """Every image of a split once, in the order of its shards.
+
+    Args:
+      dataset, preprocess, image_size, labels_offset, num_threads: as in `training_batches`.
+      batch_size: images of a batch; the last one holds what is left.
+
+    Returns:
+      Dataset of (images float32 [n, image_size, image_size, 3], labels int64 [n]). It raises as
+      `training_batches` does.
+    """
+    num_classes = dataset.num_classes - labels_offset
+
+    def load(serialized):
+        encoded, label = tfrecord.parse_example(serialized)
+        image = preprocess(encoded, image_size, image_size)
+        return image, _check_label(label - labels_offset, num_classes)
+
+    records = tf.data.TFRecordDataset(list(dataset.shards))
+    threads = num_threads or tf.data.AUTOTUNE
+    images = records.map(load, num_parallel_calls=threads, deterministic=True)
+    return images.batch(batch_size).prefetch(2)
+
+
+def file_batches(paths, indices, preprocess, image_size, batch_size, num_threads=None):
+    """Batches of JPEG files, each with the index that tells where its result belongs.
+
+    Args:
+      paths: of the files, strings.
+      indices: int64 [len(paths)], given back with each image.
+      preprocess, image_size, batch_size, num_threads: as in `evaluation_batches`.
+
+    Returns:
+      Dataset of (indices int64 [n], images float32 [n, image_size, image_size, 3]).
+    """
+
+    def load(index, path):
+        return index, preprocess(tf.io.read_file(path), image_size, image_size)
+
+    files = tf.data.Dataset.from_tensor_slices((indices, list(paths)))
+    threads = num_threads or tf.data.AUTOTUNE
+    images = files.map(load, num_parallel_calls=threads, deterministic=True)
+    return images.batch(batch_size).prefetch(2)
+
+
+def explain_failure(error, dataset):
+    """Why iterating over a dataset failed with `error`: a `UserError` that names the file.
+
+    TensorFlow's own message does not say which shard or image it was, so they are read once more.
+    """
+    if LABEL_ERROR in error.message:
+        detail = error.message.split(LABEL_ERROR, 1)[1].strip(' [],()\'"')
+        return UserError(f'dataset {dataset.name}: {detail.splitlines()[0]}')
+    again = f'run python convert_dataset.py --dataset_name={dataset.name} again'
+    for shard in dataset.shards:
+        try:
+            for number, record in enumerate(tf.data.TFRecordDataset(shard)):
+                encoded, _ = tfrecord.parse_example(record)
+                try:
+                    tf.io.decode_jpeg(encoded, channels=3)
+                except tf.errors.InvalidArgumentError:
+                    return UserError(f'{shard}: image {number} does not decode; {again}')
+        except (tf.errors.DataLossError, tf.errors.InvalidArgumentError):
+            return UserError(f'{shard}: the file is damaged; remove it and {again}')
+    return UserError(f'dataset {dataset.name} could not be read: {error.message}')
+
+
+def explain_file_failure(error, paths):
+    """Why reading `paths` failed with `error`: a `UserError` that names the first bad file."""
+    for path in paths:
+        try:
+            tf.io.decode_jpeg(tf.io.read_file(path), channels=3)
+        except tf.errors.NotFoundError:
+            return UserError(f'{path}: the file is missing')
+        except tf.errors.OpError:
+            return UserError(f'{path}: the file is not a JPEG that decodes')
+    return UserError(f'images could not be read: {error.message}')

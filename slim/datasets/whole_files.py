@@ -1,0 +1,52 @@
+"""Files that are there whole or not at all, whatever happens while they are written."""
+
+import contextlib
+import glob
+import os
+from collections.abc import Iterator
+
+# Ends the name of a file that is still being written. Nothing reads such files.
+UNFINISHED = '.unfinished'
+
+
+@contextlib.contextmanager
+def whole_file(path: str) -> Iterator[str]:
+    """Gives a temporary path to write to, which takes the name `path` when the block ends well.
+
+    The temporary file lies in the same folder, so that renaming it is one step. When the block ends
+    with an exception it is removed, and what was at `path` before stays. A killed process leaves it
+    behind: see `remove_unfinished`.
+
+    Raises:
+      OSError: if the file cannot be written; it carries a file name.
+    """
+    unfinished = path + UNFINISHED
+    try:
+        yield unfinished
+        # On disk before it has its name: a power cut must not leave a named file without contents.
+        with open(unfinished, 'rb') as file:
+            os.fsync(file.fileno())
+        os.replace(unfinished, path)
+    except OSError as error:
+        if error.filename is None:  # write() and fsync() do not say which file
+            error.filename = unfinished
+        raise
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(unfinished)
+
+
+def write_text(path: str, text: str) -> None:
+    """Writes `text` to `path` in UTF-8, whole or not at all.
+
+    Raises:
+      OSError: if it cannot be written.
+    """
+    with whole_file(path) as unfinished, open(unfinished, 'w', encoding='utf-8') as file:
+        file.write(text)
+
+
+def remove_unfinished(folder: str) -> None:
+    """Removes from `folder` what killed processes left unfinished."""
+    for path in glob.glob(os.path.join(glob.escape(folder), '*' + UNFINISHED)):
+        os.remove(path)

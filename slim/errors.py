@@ -1,0 +1,24 @@
+"""The error that is the user's to mend: a script prints its one line and exits with status 1."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(ValueError):
+    """Input that cannot be used. The message says what is wrong, where, and what to do about it."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The end of a sentence about an unknown name: the nearest known ones, or all of them.
+
+    >>> nearest('inception_v33', ['inception_v3', 'vgg_16'])
+    '; did you mean inception_v3?'
+    >>> nearest('x', ['inception_v3', 'vgg_16'])
+    '; there are inception_v3, vgg_16'
+    """
+    known = list(known)
+    folded = {other.lower(): other for other in known}
+    close = difflib.get_close_matches(name.lower(), folded, n=3, cutoff=0.6)
+    if close:
+        return f'; did you mean {", ".join(folded[other] for other in close)}?'
+    return f'; there are {", ".join(known)}'

@@ -1,0 +1,92 @@
+"""Which devices train: `--num_clones` GPUs of one machine, or the machines of `TF_CONFIG`."""
+
+import json
+import os
+
+import tensorflow as tf
+
+from slim.errors import UserError
+
+
+def _tf_config():
+    """TF_CONFIG's content, {} where it is unset.
+
+    Raises:
+      UserError: if it is no JSON or lacks its cluster or task.
+    """
+    text = os.environ.get('TF_CONFIG', '')
+    if not text.strip():
+        return {}
+    try:
+        config = json.loads(text)
+        workers = config['cluster']['worker']
+        index = config['task']['index']
+        if config['task']['type'] != 'worker' or not 0 <= index < len(workers):
+            raise KeyError(config['task'])
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise UserError(
+            f'TF_CONFIG is not understood ({error!r}); it reads like {{"cluster": {{"worker": '
+            '["host1:port", "host2:port"]}, "task": {"type": "worker", "index": 0}}'
+        ) from error
+    return config
+
+
+def _use_cpus(count):
+    """Makes `count` logical devices of the CPU: the same program, for trying things out."""
+    cpu = tf.config.list_physical_devices('CPU')[0]
+    configuration = [tf.config.LogicalDeviceConfiguration() for _ in range(count)]
+    tf.config.set_logical_device_configuration(cpu, configuration)
+    return [f'/cpu:{number}' for number in range(count)]
+
+
+def create_strategy(num_clones=1, clone_on_cpu=False):
+    """The distribution strategy. Call it before any other use of TensorFlow in the process.
+
+    Args:
+      num_clones: GPUs of this machine to use; without a GPU, that many logical CPU devices.
+      clone_on_cpu: whether to leave the GPUs alone.
+
+    Returns:
+      A `tf.distribute.Strategy`: the default one for one device, `MirroredStrategy` for several,
+      `MultiWorkerMirroredStrategy` where TF_CONFIG is set.
+
+    Raises:
+      UserError: if there are too few GPUs, or TF_CONFIG is not understood.
+    """
+    several_machines = bool(_tf_config())
+    if clone_on_cpu:
+        tf.config.set_visible_devices([], 'GPU')
+    gpus = tf.config.list_physical_devices('GPU') if not clone_on_cpu else []
+    for gpu in gpus:
+        tf.config.experimental.set_memory_growth(gpu, True)
+    if gpus and num_clones > len(gpus):
+        raise UserError(f'--num_clones={num_clones}, but this machine has {len(gpus)} GPU(s)')
+    if gpus:
+        tf.config.set_visible_devices(gpus[:num_clones], 'GPU')
+        devices = [f'/gpu:{number}' for number in range(num_clones)]
+    else:
+        devices = _use_cpus(num_clones) if num_clones > 1 else ['/cpu:0']
+    if several_machines:
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    if num_clones == 1:
+        return tf.distribute.get_strategy()
+    return tf.distribute.MirroredStrategy(
+        devices, cross_device_ops=None if gpus else tf.distribute.ReductionToOneDevice()
+    )
+
+
+def is_chief():
+    """Whether this process is the one that writes checkpoints and logs."""
+    config = _tf_config()
+    return not config or config['task']['index'] == 0
+
+
+def use_deterministic_operations():
+    """From here on TensorFlow uses only operations that give the same bits on every run."""
+    tf.config.experimental.enable_op_determinism()
+
+
+def allow_memory_growth():
+    """Takes GPU memory as it is needed, so that training and evaluation can share a machine."""
+    for gpu in tf.config.list_physical_devices('GPU'):
+        tf.config.experimental.set_memory_growth(gpu, True)

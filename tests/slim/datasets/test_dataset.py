@@ -1,0 +1,120 @@
+import os
+
+import pytest
+
+from slim.datasets import dataset, manifest, split_lists
+from slim.errors import UserError
+
+
+def converted(parent, name='my_birds', num_classes=2):
+    """A folder as a conversion leaves it, with shards that are of the right size at least."""
+    folder = parent / name
+    folder.mkdir()
+    splits = {}
+    for split, counts in {'train': (3, 2), 'validation': (1,)}.items():
+        shards = []
+        for index, count in enumerate(counts):
+            shard = manifest.Shard(f'{split}_{index}', count, count * 10)
+            (folder / shard.name).write_bytes(b'x' * shard.num_bytes)
+            shards.append(shard)
+        splits[split] = manifest.Split('00', 99, tuple(shards))
+    manifest.write_manifest(str(folder), manifest.Manifest(name, num_classes, 0, splits))
+    split_lists.write_labels(str(folder), [f'class {label}' for label in range(num_classes)])
+    return folder
+
+
+def test_a_split_is_described_by_what_is_on_disk(tmp_path):
+    folder = converted(tmp_path)
+    assert dataset.load_dataset(str(tmp_path), 'my_birds', 'train') == dataset.Dataset(
+        name='my_birds',
+        split_name='train',
+        num_images=5,
+        num_classes=2,
+        class_names=('class 0', 'class 1'),
+        shards=(str(folder / 'train_0'), str(folder / 'train_1')),
+        images_per_shard=(3, 2),
+    )
+    validation = dataset.load_dataset(str(tmp_path), 'my_birds', 'validation')
+    assert validation.num_images == 1
+    assert validation.shards == (str(folder / 'validation_0'),)
+
+
+def message_of(*arguments):
+    with pytest.raises(UserError) as caught:
+        dataset.load_dataset(*(str(argument) for argument in arguments))
+    return str(caught.value)
+
+
+def test_an_unknown_dataset_offers_the_nearest_names(tmp_path):
+    converted(tmp_path)
+    assert 'did you mean my_birds' in message_of(tmp_path, 'my_brids', 'train')
+    assert 'cub_200' in message_of(tmp_path, 'cub200', 'train')
+    assert 'did you mean demo' in message_of(tmp_path, 'dmeo', 'train')
+    assert 'nabirds' in message_of(tmp_path / 'nowhere', 'nabird', 'train')
+    assert 'unknown dataset' in message_of(tmp_path, 'zzz', 'train')
+
+
+def test_a_known_dataset_without_a_folder_says_how_to_get_it(tmp_path):
+    assert 'prepare_dataset.py --dataset_name=demo' in message_of(tmp_path, 'demo', 'train')
+    missing = message_of(tmp_path, 'cub_200', 'train')
+    assert str(tmp_path / 'cub_200') in missing and 'train.txt' in missing
+
+
+@pytest.mark.parametrize('name', ['', '.', '..', 'my_birds/', '../my_birds', '/my_birds'])
+def test_a_path_is_not_a_name(tmp_path, name):
+    converted(tmp_path)
+    assert 'not the name of a dataset' in message_of(tmp_path, name, 'train')
+
+
+def test_an_unknown_split_names_those_that_exist(tmp_path):
+    converted(tmp_path)
+    assert 'train, validation' in message_of(tmp_path, 'my_birds', 'xyz')
+    assert 'did you mean train' in message_of(tmp_path, 'my_birds', 'trains')
+
+
+def test_a_dataset_that_is_not_converted_says_so(tmp_path):
+    folder = converted(tmp_path)
+    os.remove(folder / 'manifest.json')
+    assert 'convert_dataset.py --dataset_name=my_birds' in message_of(tmp_path, 'my_birds', 'train')
+
+
+def remove_shard(folder):
+    os.remove(folder / 'train_1')
+
+
+def truncate_shard(folder):
+    os.truncate(folder / 'train_1', 19)
+
+
+def remove_labels(folder):
+    os.remove(folder / 'labels.txt')
+
+
+def add_label(folder):
+    split_lists.write_labels(str(folder), ['a', 'b', 'c'])
+
+
+@pytest.mark.parametrize(
+    ('spoil', 'problem'),
+    [
+        (remove_shard, 'train_1 is missing'),
+        (truncate_shard, 'train_1 has 19 bytes instead of 20: truncated, or of another conversion'),
+        (remove_labels, 'labels.txt is missing'),
+        (add_label, 'labels.txt has 3 classes, but the shards were made with 2'),
+    ],
+)
+def test_what_does_not_belong_together_is_refused(tmp_path, spoil, problem):
+    spoil(converted(tmp_path))
+    message = message_of(tmp_path, 'my_birds', 'train')
+    assert problem in message
+    assert 'convert_dataset.py --dataset_name=my_birds' in message
+
+
+def test_catalogue_warnings_look_at_the_loaded_split(tmp_path):
+    converted(tmp_path, name='cub_200')
+    warnings = dataset.catalogue_warnings(dataset.load_dataset(str(tmp_path), 'cub_200', 'train'))
+    assert len(warnings) == 2
+    assert '2 classes' in warnings[0] and '200' in warnings[0]
+    assert '5 train images' in warnings[1] and '5994' in warnings[1]
+    converted(tmp_path)
+    assert not dataset.catalogue_warnings(dataset.load_dataset(str(tmp_path), 'my_birds', 'train'))

@@ -1,0 +1,43 @@
+import os
+
+import pytest
+
+from slim.datasets import whole_files
+
+
+def test_write_text_replaces_the_whole_file(tmp_path):
+    path = tmp_path / 'list.txt'
+    path.write_text('a much longer text than the new one')
+    whole_files.write_text(str(path), 'né\n')
+    assert path.read_bytes() == 'né\n'.encode()
+    assert os.listdir(tmp_path) == ['list.txt']
+
+
+def test_a_failing_writer_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / 'list.txt'
+    path.write_text('old')
+    with pytest.raises(RuntimeError), whole_files.whole_file(str(path)) as unfinished:
+        with open(unfinished, 'w') as file:
+            file.write('half')
+        assert os.path.dirname(unfinished) == str(tmp_path)
+        raise RuntimeError
+    assert path.read_text() == 'old'
+    assert os.listdir(tmp_path) == ['list.txt']
+
+
+def test_a_full_disk_is_an_error_that_names_the_file(tmp_path):
+    path = tmp_path / 'list.txt'
+    os.symlink('/dev/full', str(path) + whole_files.UNFINISHED)
+    with pytest.raises(OSError, match='No space left') as caught:
+        whole_files.write_text(str(path), 'text')
+    assert caught.value.filename.startswith(str(path))
+    assert os.listdir(tmp_path) == []
+
+
+def test_remove_unfinished_takes_nothing_else(tmp_path):
+    folder = tmp_path / 'odd [name]'
+    folder.mkdir()
+    for name in ('a.tfrecord', 'b.partial', 'a.tfrecord' + whole_files.UNFINISHED):
+        (folder / name).touch()
+    whole_files.remove_unfinished(str(folder))
+    assert sorted(os.listdir(folder)) == ['a.tfrecord', 'b.partial']
