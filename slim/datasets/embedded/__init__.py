@@ -1,0 +1,23 @@
+"""Embedded datasets: photographs that the project draws itself, so that it runs without downloads.
+
+A *domain* is one dataset, and a row of the table `DOMAINS`. Its classes belong to a *family* of
+drawings: one module that says which classes there are and draws any of them. Every image depends
+on nothing but the domain's seed, the class, the split and the image's index, so a dataset is the
+same bytes on every run, by however many processes (of one version of Pillow).
+
+    domains.py        the table of domains, and the families
+    writing.py        a domain on disk, in the layout of every other dataset
+    photograph.py     light, lens, sensor, JPEG: a drawn scene becomes a photograph
+    birds.py          the family of birds: pose and drawing
+    bird_species.py   which birds there are, and their names
+    scenery.py        backgrounds, perches and leaves, for every nature-like family
+    shapes.py         curves, colours and textures
+
+`write_domain(name, folder)` writes `images/<class folder>/<name>.jpg`, `train.txt`, `val.txt` and
+`labels.txt`, as every dataset has them, and `domain.json`, which tells a later run what it finds.
+"""
+
+from slim.datasets.embedded.domains import DOMAINS, Domain
+from slim.datasets.embedded.writing import write_domain
+
+__all__ = ['DOMAINS', 'Domain', 'write_domain']

@@ -1,0 +1,161 @@
+"""The table of domains, the species behind it, and the photographs themselves."""
+
+import dataclasses
+import io
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from slim.datasets.embedded import DOMAINS, bird_species, birds
+from slim.datasets.embedded.domains import find_domain
+from slim.datasets.embedded.photograph import frame_size, take_photograph
+
+
+def _photograph(species, seed, noise_seed=None):
+    rng = np.random.default_rng(seed)
+    scene = birds.draw(species, rng, *frame_size(rng))
+    return take_photograph(scene, rng if noise_seed is None else np.random.default_rng(noise_seed))
+
+
+def test_demo_is_the_size_the_demonstration_is_timed_for():
+    demo, source = DOMAINS['demo'], DOMAINS['demo_source']
+    assert (demo.num_classes, sum(demo.counts('train')), sum(demo.counts('val'))) == (12, 900, 480)
+    assert (max(demo.counts('train')), min(demo.counts('train'))) == (100, 50)
+    assert set(demo.counts('val')) == {40}
+    assert (source.num_classes, set(source.counts('train'))) == (24, {80})
+    assert set(source.counts('val')) == {15}
+
+
+def test_long_tail_is_not_in_the_order_of_labels():
+    counts = DOMAINS['demo'].counts('train')
+    assert counts not in (sorted(counts), sorted(counts, reverse=True))
+
+
+def test_every_row_of_the_table_draws():
+    for domain in DOMAINS.values():
+        species = domain.species()
+        assert len({one.name for one in species}) == domain.num_classes
+        assert domain.description
+        rng = np.random.default_rng(0)
+        assert birds.draw(species[-1], rng, 120, 90).size == (120, 90)
+
+
+def test_demo_and_its_source_share_no_class():
+    demo, source = (DOMAINS[name].species() for name in ('demo', 'demo_source'))
+    assert not {one.name for one in demo} & {one.name for one in source}
+    nearest = min(bird_species.distance(one, other) for one in demo for other in source)
+    assert nearest > 0.5
+
+
+def test_species_differ_from_one_another_but_little_within_a_genus():
+    species = birds.species(range(36))
+    apart = np.array([[bird_species.distance(a, b) for b in species] for a in species])
+    genus = np.arange(36) // bird_species.SPECIES_PER_GENUS
+    others = ~np.eye(36, dtype=bool)
+    same = (genus[:, None] == genus[None, :]) & others
+    assert apart[others].min() > 0.5
+    assert apart[same].mean() < 0.8 * apart[~same & others].mean()
+
+
+def test_a_species_does_not_depend_on_which_others_are_asked_for():
+    many = birds.species(range(20))
+    bird_species._first.cache_clear()
+    assert birds.species(range(7, 9)) == many[7:9]
+    assert birds.species(range(0)) == []
+
+
+def test_every_species_is_named_after_its_own_features():
+    for one in birds.species(range(120)):
+        assert one.name.endswith(one.noun) or ' Isle' in one.name
+        if '-capped' in one.name:
+            assert f'{one.cap}-capped' in one.name
+        if 'Crested' in one.name:
+            assert one.crest > 0
+    assert len({one.name for one in birds.species(range(120))}) == 120
+
+
+def test_definition_follows_everything_but_the_description(monkeypatch):
+    demo = DOMAINS['demo']
+    assert dataclasses.replace(demo, description='other').definition() == demo.definition()
+    assert dataclasses.replace(demo, seed=1).definition() != demo.definition()
+    assert dataclasses.replace(demo, val_images=39).definition() != demo.definition()
+    before = demo.definition()
+    monkeypatch.setattr(birds, 'REVISION', birds.REVISION + 1)
+    assert demo.definition() != before
+
+
+def test_unknown_domain_offers_the_nearest():
+    with pytest.raises(ValueError, match="no embedded dataset 'demo_sourse'.*demo_source"):
+        find_domain('demo_sourse')
+    with pytest.raises(ValueError, match='demo, demo_source'):
+        find_domain('zzzz')
+
+
+def test_photographs_are_baseline_rgb_without_exif():
+    species = birds.species(range(3))
+    for seed in range(9):
+        with Image.open(io.BytesIO(_photograph(species[seed % 3], seed))) as image:
+            assert (image.format, image.mode) == ('JPEG', 'RGB')
+            assert not image.info.get('progressive')
+            assert not image.getexif()
+            # The first quantisation of luminance is 16 at quality 50, 6 at 80 and 2 at 95.
+            assert 2 <= image.quantization[0][0] <= 6
+
+
+def test_frames_vary_in_size_and_orientation():
+    sizes = [frame_size(np.random.default_rng(seed)) for seed in range(200)]
+    landscape = sum(width > height for width, height in sizes)
+    portrait = sum(width < height for width, height in sizes)
+    assert min(landscape, portrait, 200 - landscape - portrait) >= 10
+    longest = [max(size) for size in sizes]
+    assert min(longest) >= 160
+    assert max(longest) <= 320
+    assert len(set(longest)) > 60
+    assert min(min(size) for size in sizes) >= 100
+
+
+def test_pictures_show_the_species_and_not_only_the_scene():
+    # The same chance, another species: about the bird, and only there, the picture changes.
+    first, second = birds.species(range(2))
+    plain = [birds.draw(one, np.random.default_rng(5), 240, 180) for one in (first, first, second)]
+    pixels = [np.asarray(image, dtype=np.float32) for image in plain]
+    assert np.array_equal(pixels[0], pixels[1])
+    changed = (np.abs(pixels[0] - pixels[2]).max(axis=2) > 40).mean()
+    assert 0.01 < changed < 0.6
+
+
+def test_light_and_noise_vary_from_photograph_to_photograph():
+    species = birds.species(range(1))[0]
+    images = []
+    for noise_seed in range(12):
+        with Image.open(io.BytesIO(_photograph(species, 3, noise_seed))) as image:
+            images.append(np.asarray(image, dtype=np.float32))
+    levels = np.array([image.mean(axis=(0, 1)) for image in images])
+    assert levels.mean(axis=1).std() > 4
+    assert (levels[:, 0] - levels[:, 2]).std() > 2
+    assert all(10 < level < 245 for level in levels.mean(axis=1))
+
+
+def test_mean_colour_does_not_tell_the_species():
+    # Nearest class mean on the mean colour: 12 classes, chance is 1 in 12.
+    means = np.zeros((12, 10, 3))
+    for label, species in enumerate(DOMAINS['demo'].species()):
+        for index in range(10):
+            rng = np.random.default_rng([11, label, index])
+            means[label, index] = np.asarray(birds.draw(species, rng, 96, 96)).mean(axis=(0, 1))
+    centres = means[:, :6].mean(axis=1)
+    apart = np.linalg.norm(means[:, 6:, None] - centres, axis=-1)
+    accuracy = (apart.argmin(axis=-1) == np.arange(12)[:, None]).mean()
+    assert accuracy < 0.4
+
+
+def test_importing_the_room_is_cheap():
+    code = (
+        'import sys, slim.datasets.embedded; '
+        'sys.exit(" ".join({"tensorflow", "scipy", "matplotlib"} & set(sys.modules)) or None)'
+    )
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
