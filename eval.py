@@ -17,6 +17,7 @@ from absl import flags
 from slim import command_line
 from slim.datasets.dataset import load_dataset
 from slim.nets import nets_factory
+from slim.quiet_import import import_tensorflow
 
 # Where things are
 flags.DEFINE_string('checkpoint_path', None, 'Checkpoint, or a folder of them. Required.')
@@ -67,7 +68,7 @@ def main(flags):
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     dataset = load_dataset(flags.dataset_dir, flags.dataset_name, flags.dataset_split_name)
     nets_factory.get_network(flags.model_name)
-    command_line.import_tensorflow()
+    import_tensorflow('slim.compat')
     from slim.learning import checkpoints, devices, evaluation
 
     single = flags.once or checkpoints.is_checkpoint(flags.checkpoint_path)

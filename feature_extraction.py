@@ -17,6 +17,7 @@ from absl import flags
 from slim import command_line
 from slim.datasets.dataset import dataset_folder
 from slim.nets import nets_factory
+from slim.quiet_import import import_tensorflow
 
 # Where things are
 flags.DEFINE_string('checkpoint_path', None, 'Checkpoint, or a folder of them. Required.')
@@ -58,7 +59,7 @@ def main(flags):
     folder = dataset_folder(flags.dataset_dir, flags.dataset_name)
     command_line.choose(flags, 'dataset_split_names', ['train', 'validation'])
     nets_factory.get_network(flags.model_name)
-    command_line.import_tensorflow()
+    import_tensorflow('slim.compat')
     from slim.learning import checkpoints, devices, extraction
 
     devices.allow_memory_growth()

@@ -15,6 +15,7 @@ from absl import flags
 from slim import command_line
 from slim.datasets.dataset import load_dataset
 from slim.nets import nets_factory
+from slim.quiet_import import import_tensorflow
 
 # Where things are
 flags.DEFINE_string('train_dir', None, 'Folder for checkpoints and event files. Required.')
@@ -124,7 +125,7 @@ def main(flags):
     command_line.require(flags, 'train_dir', 'dataset_name')
     dataset = load_dataset(flags.dataset_dir, flags.dataset_name, flags.dataset_split_name)
     nets_factory.get_network(flags.model_name)
-    command_line.import_tensorflow()
+    import_tensorflow('slim.compat')
     from slim.learning import devices, training
 
     if flags.deterministic:

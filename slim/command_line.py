@@ -10,15 +10,14 @@ A script defines its flags, and passes a `main(flags)` that imports TensorFlow o
 
 import dataclasses
 import difflib
-import importlib
 import logging
 import os
 import sys
-import tempfile
 
 from absl import flags
 
 from slim.errors import UserError, nearest
+from slim.quiet_import import import_tensorflow  # noqa: F401
 
 FLAGS = flags.FLAGS
 
@@ -64,29 +63,6 @@ def fields_from_flags(dataclass, flag_values, **given):
     """An instance of `dataclass`: its fields from the flags of the same names, or as given."""
     names = {field.name for field in dataclasses.fields(dataclass)} - set(given)
     return dataclass(**{name: getattr(flag_values, name) for name in names}, **given)
-
-
-def import_tensorflow():
-    """Imports TensorFlow, which takes seconds, without its chatter.
-
-    Its libraries write a dozen lines to the standard error stream as they load, whatever its log
-    level says. They are held back, and shown only if the import fails.
-    """
-    # Later on, what goes wrong is shown; without a GPU, not that there is none.
-    os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2' if os.path.exists('/dev/nvidiactl') else '3')
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as chatter:
-        os.dup2(chatter.fileno(), 2)
-        try:
-            importlib.import_module('slim.compat')
-        except BaseException:
-            chatter.seek(0)
-            os.write(kept, chatter.read())
-            raise
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
 
 
 def _fail(message: str):

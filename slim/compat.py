@@ -55,8 +55,8 @@ def _mend():
 
 def _drop_known_deprecations():
     """Silences what tf-slim's use of old names makes TensorFlow say of itself on every start."""
-    warnings.filterwarnings('ignore', message='`layer.apply` is deprecated')
-    warnings.filterwarnings('ignore', message='`layer.updates` will be removed')
+    for name in ('apply', 'updates'):
+        warnings.filterwarnings('ignore', message=f'`layer.{name}`')
     logging.getLogger('tensorflow').addFilter(
         lambda record: '_colocate_with' not in record.getMessage()
     )

@@ -18,6 +18,7 @@ from tqdm import tqdm
 from slim.datasets import catalogue, dataset, manifest, split_lists, whole_files
 from slim.datasets.split_lists import ListedImage
 from slim.errors import UserError
+from slim.quiet_import import import_tensorflow
 
 # As Pillow calls them. MPO is a JPEG with more pictures behind the first.
 JPEG_KINDS = ('JPEG', 'MPO')
@@ -183,6 +184,7 @@ def _finished_earlier(source: _Source, num_shards: int, seed: int) -> manifest.M
 
 def _write(source: _Source, num_shards: int, seed: int, progress: bool) -> manifest.Manifest:
     """Writes the shards, removes those of other conversions, and writes labels and manifest."""
+    import_tensorflow()
     from slim.datasets import tfrecord
 
     # From here on the shards of an earlier conversion no longer stand.
