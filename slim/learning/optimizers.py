@@ -45,6 +45,19 @@ class Optimizer:
 
 _v1 = tf.compat.v1.train
 
+
+class _FtrlOptimizer(_v1.FtrlOptimizer):
+    """TensorFlow's FTRL, which unlike the other six takes no function as learning rate."""
+
+    def __init__(self, learning_rate, **arguments):
+        super().__init__(learning_rate, name='Ftrl', **arguments)
+        self._given = learning_rate
+
+    def _prepare(self):
+        self._learning_rate = self._given() if callable(self._given) else self._given
+        super()._prepare()
+
+
 OPTIMIZERS = {
     'adadelta': Optimizer(
         lambda p, rate: _v1.AdadeltaOptimizer(rate, rho=p.adadelta_rho, epsilon=p.opt_epsilon),
@@ -64,7 +77,7 @@ OPTIMIZERS = {
         scalars=('beta1_power', 'beta2_power'),
     ),
     'ftrl': Optimizer(
-        lambda p, rate: _v1.FtrlOptimizer(
+        lambda p, rate: _FtrlOptimizer(
             rate,
             learning_rate_power=p.ftrl_learning_rate_power,
             initial_accumulator_value=p.ftrl_initial_accumulator_value,

@@ -182,6 +182,8 @@ class TrainStep:
         self._optimizer.apply_gradients(zip(gradients, self.trained.values(), strict=True))
         losses = {name: value / self._batches_per_update for name, value in losses.items()}
         losses = replica.all_reduce(tf.distribute.ReduceOp.MEAN, losses)
+        # All devices are handed the same tensor; a sum over devices needs one on each of them.
+        control = tf.identity(control)
         return losses, replica.all_reduce(tf.distribute.ReduceOp.SUM, control)
 
     def _collect(self, batches, seed):

@@ -1,0 +1,187 @@
+"""The training loop: an interruption leaves no trace, and what is wrong is said."""
+
+import dataclasses
+import logging
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from slim.datasets.dataset import load_dataset
+from slim.errors import UserError
+from slim.learning import checkpoints, training
+from slim.learning.optimizers import OptimizerParameters
+from slim.learning.schedules import Schedule
+
+STEPS = 24
+FLAGS = (
+    '--dataset_name=stripes --depth_multiplier=0.1 --train_image_size=75 --batch_size=8 '
+    '--optimizer=momentum --learning_rate=0.01 --num_epochs_per_decay=1 --label_smoothing=0.1 '
+    f'--moving_average_decay=0.99 --seed=5 --max_number_of_steps={STEPS} --max_checkpoints=0 '
+    '--save_interval_secs=0 --log_every_n_steps=1 --deterministic'
+).split()
+
+
+def _start(data, train_dir):
+    script = os.path.join(os.path.dirname(__file__), '..', '..', '..', 'train.py')
+    command = [sys.executable, script, f'--dataset_dir={data}', f'--train_dir={train_dir}', *FLAGS]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+
+
+def _contents(path):
+    checkpoint = checkpoints.Checkpoint(path)
+    return {name: checkpoint.read(name) for name in checkpoint.shapes}
+
+
+def test_a_killed_training_resumes_bit_for_bit(stripes, tmp_path):
+    undisturbed, killed = tmp_path / 'undisturbed', tmp_path / 'killed'
+    process = _start(stripes, undisturbed)
+    assert process.wait(timeout=120) == 0, process.stderr.read()
+    process.stderr.close()
+
+    step = random.Random(os.getpid()).randrange(2, STEPS - 2)  # Any will do: a new one every run.
+    process = _start(stripes, killed)
+    for line in process.stderr:
+        if f'global step {step}:' in line:
+            process.send_signal(signal.SIGKILL)
+            break
+    assert process.wait(timeout=60) == -signal.SIGKILL
+    process.stderr.close()
+    left = checkpoints.Checkpoint(str(killed)).global_step
+    assert step - 1 <= left < STEPS
+
+    process = _start(stripes, killed)
+    _, log = process.communicate(timeout=120)
+    assert process.returncode == 0 and f'resuming from step {left}' in log
+    for number in (left + 1, STEPS):
+        want = _contents(str(undisturbed / f'model.ckpt-{number}'))
+        got = _contents(str(killed / f'model.ckpt-{number}'))
+        assert set(got) == set(want)
+        for name, value in want.items():
+            np.testing.assert_array_equal(got[name], value, err_msg=f'{name}, killed at {step}')
+
+
+@pytest.fixture
+def dataset(stripes):
+    return load_dataset(str(stripes), 'stripes', 'train')
+
+
+CONFIG = training.TrainingConfig(
+    depth_multiplier=0.1,
+    image_size=75,
+    batch_size=8,
+    max_number_of_steps=3,
+    optimizer=OptimizerParameters(name='momentum'),
+    schedule=Schedule('fixed', 0.01),
+    log_every_n_steps=1,
+)
+
+
+def _config(**changes):
+    return dataclasses.replace(CONFIG, **changes)
+
+
+def test_saves_the_start_and_the_end(dataset, tmp_path):
+    assert training.train(CONFIG, dataset, str(tmp_path)) is None
+    paths = [os.path.basename(path) for path in checkpoints.list_checkpoints(str(tmp_path))]
+    assert paths == ['model.ckpt-0', 'model.ckpt-3']
+
+
+def test_saves_and_logs_at_its_intervals(dataset, tmp_path, caplog):
+    with caplog.at_level(logging.INFO, 'slim'):
+        config = _config(save_interval_secs=0, log_every_n_steps=2, max_number_of_steps=4)
+        training.train(config, dataset, str(tmp_path))
+    assert len(checkpoints.list_checkpoints(str(tmp_path))) == 5
+    lines = [r.getMessage() for r in caplog.records if r.getMessage().startswith('global step')]
+    assert [line.split(':')[0] for line in lines] == ['global step 2', 'global step 4']
+
+
+def test_says_loudly_that_a_checkpoint_of_the_folder_wins(dataset, tmp_path, caplog):
+    training.train(CONFIG, dataset, str(tmp_path / 'a'))
+    config = _config(checkpoint_path=str(tmp_path / 'b'), max_number_of_steps=4)
+    training.train(config, dataset, str(tmp_path / 'a'))  # Not even looked at: b does not exist.
+    assert 'NOT used' in caplog.text and 'model.ckpt-3' in caplog.text
+    assert checkpoints.Checkpoint(str(tmp_path / 'a')).global_step == 4
+
+
+def test_does_nothing_when_it_is_done(dataset, tmp_path, caplog):
+    training.train(CONFIG, dataset, str(tmp_path))
+    before = sorted(os.listdir(tmp_path))
+    with caplog.at_level(logging.INFO, 'slim'):
+        training.train(CONFIG, dataset, str(tmp_path))
+    assert 'nothing to do' in caplog.text and sorted(os.listdir(tmp_path)) == before
+
+
+def test_fine_tuning_starts_from_the_checkpoint_and_trains_what_it_is_told(dataset, tmp_path):
+    training.train(CONFIG, dataset, str(tmp_path / 'a'))
+    config = _config(
+        checkpoint_path=str(tmp_path / 'a'),
+        checkpoint_exclude_scopes=('Logits',),
+        trainable_scopes=('Logits',),
+        moving_average_decay=0.9,
+        seed=1,
+    )
+    training.train(config, dataset, str(tmp_path / 'b'))
+    source = _contents(str(tmp_path / 'a'))
+    start, end = (_contents(str(tmp_path / 'b' / f'model.ckpt-{n}')) for n in (0, 3))
+    for name in source:
+        if not name.startswith('InceptionV3') or name.endswith('Momentum'):
+            continue
+        same = (start[name] == source[name]).all()
+        assert same == ('Logits' not in name) or name.endswith(('beta', 'moving_mean', 'biases'))
+        frozen = 'Logits' not in name and name.endswith(('weights', 'beta'))
+        if frozen:
+            np.testing.assert_array_equal(end[name], source[name], err_msg=name)
+        np.testing.assert_array_equal(
+            start[name + checkpoints.AVERAGE_SUFFIX], start[name], err_msg=name
+        )
+
+
+def test_other_flags_than_those_it_began_with_are_refused(dataset, tmp_path):
+    training.train(CONFIG, dataset, str(tmp_path))
+    config = _config(optimizer=OptimizerParameters(name='rmsprop'), max_number_of_steps=5)
+    with pytest.raises(UserError, match='RMSProp.*begun with other flags'):
+        training.train(config, dataset, str(tmp_path))
+
+
+def test_stops_at_a_loss_that_is_not_finite_and_keeps_the_last_checkpoint(dataset, tmp_path):
+    config = _config(schedule=Schedule('fixed', 1e30), max_number_of_steps=50)
+    with pytest.raises(UserError, match='not finite at step .* smaller --learning_rate'):
+        training.train(config, dataset, str(tmp_path))
+    assert [os.path.basename(p) for p in checkpoints.list_checkpoints(str(tmp_path))] == [
+        'model.ckpt-0'
+    ]
+    assert all(np.isfinite(value).all() for value in _contents(str(tmp_path)).values())
+
+
+@pytest.mark.parametrize(
+    'changes, message',
+    [
+        ({'image_size': 50}, '75x75'),
+        ({'labels_offset': 4}, 'labels_offset=4 leaves no class'),
+        ({'labels_offset': 1}, 'is --labels_offset right'),
+        ({'trainable_scopes': ('Logitz',)}, 'Logitz matches no variable'),
+        ({'checkpoint_path': 'nowhere/x.ckpt'}, 'no checkpoint nowhere/x.ckpt'),
+        ({'moving_average_decay': 1.5}, 'between 0 and 1'),
+        ({'optimizer': OptimizerParameters(name='adma')}, 'did you mean adam'),
+        ({'schedule': Schedule('fixd')}, 'did you mean fixed'),
+        ({'preprocessing_name': 'vg'}, 'did you mean vgg'),
+        ({'model_name': 'inception_3'}, 'did you mean inception_v3'),
+    ],
+)
+def test_says_what_it_cannot_do(dataset, tmp_path, changes, message):
+    with pytest.raises(UserError, match=message):
+        training.train(_config(**changes), dataset, str(tmp_path / 'x'))
+
+
+def test_a_folder_that_cannot_be_written_is_told_of_before_anything_is_built(dataset, tmp_path):
+    (tmp_path / 'file').write_text('')
+    start = time.monotonic()
+    with pytest.raises(OSError):
+        training.train(CONFIG, dataset, str(tmp_path / 'file' / 'x'))
+    assert time.monotonic() - start < 2
