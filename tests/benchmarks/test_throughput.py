@@ -1,0 +1,154 @@
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from slim.quiet_import import import_tensorflow
+
+import_tensorflow('slim.compat')
+
+import tensorflow as tf  # noqa: E402
+
+from benchmarks import throughput  # noqa: E402
+from benchmarks.flops import count_flops  # noqa: E402
+from slim.learning.model import Model  # noqa: E402
+from slim.nets import nets_factory  # noqa: E402
+
+ROOT = Path(__file__).parents[2]
+
+# Name -> whether it has operations to count, its baseline, whether it can wait for input.
+ROWS = {
+    'matrix product': (True, None, False),
+    'network alone': (True, None, False),
+    'features from JPEG files': (True, 'network alone', False),
+    'last layer, step alone': (True, None, False),
+    'last layer, from TFRecords': (True, 'last layer, step alone', True),
+    'all layers, step alone': (True, None, False),
+    'all layers, from TFRecords': (True, 'all layers, step alone', True),
+    'input of extraction, 1 thread': (False, 'network alone', False),
+    'input of extraction, all threads': (False, 'network alone', False),
+    'input of evaluation, 1 thread': (False, 'network alone', False),
+    'input of evaluation, all threads': (False, 'network alone', False),
+    'input of training, 1 thread': (False, 'last layer, step alone', False),
+    'input of training, all threads': (False, 'last layer, step alone', False),
+}
+
+
+def run(*arguments, timeout=20):
+    command = [sys.executable, '-m', 'benchmarks.throughput', *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=timeout)
+
+
+@pytest.mark.timeout(300)
+def test_small_run(tmp_path):
+    output = tmp_path / 'results.json'
+    result = run(
+        '--depth_multiplier=0.25',
+        '--image_size=75',
+        '--num_images=8',
+        '--batch_size=4',
+        '--matmul_size=256',
+        '--repeats=1',
+        '--seconds=0.1',
+        f'--output={output}',
+        timeout=300,
+    )
+    assert result.returncode == 0, result.stderr
+    results = json.loads(output.read_text())
+    assert results['settings']['batch_size'] == 4
+    assert results['machine']['tensorflow'] == tf.__version__
+    rows = {figures['name']: figures for figures in results['rows']}
+    assert list(rows) == list(ROWS)
+    for name, (is_counted, baseline, can_wait) in ROWS.items():
+        figures = rows[name]
+        assert figures.get('baseline') == baseline
+        assert ('waited' in figures) == can_wait
+        assert ('of_matrix_product' in figures) == is_counted
+        assert ('images_per_second' in figures) == (name != 'matrix product')
+        waited = figures.pop('waited', 0)
+        assert 0 <= waited <= 1
+        numbers = [value for value in figures.values() if not isinstance(value, str)]
+        assert all(math.isfinite(number) and number > 0 for number in numbers), name
+    # The table says what the file says.
+    table = throughput.format_table(results['rows'])
+    without_waits = [line for line in table.splitlines() if 'TFRecords' not in line]
+    assert set(without_waits) <= set(result.stdout.splitlines())
+    assert f'TensorFlow {tf.__version__}' in result.stdout.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    'argument, message',
+    [
+        ('--model_name=inception_v33', 'inception_v3'),
+        ('--image_size=20', 'too small'),
+        ('--output=no/such/folder/x.json', 'no such folder'),
+    ],
+)
+def test_bad_flags(argument, message):
+    result = run(argument)
+    assert result.returncode == 1
+    assert len(result.stderr.splitlines()) == 1
+    assert message in result.stderr
+
+
+def traced(function, *shapes):
+    specs = [tf.TensorSpec(shape, tf.float32) for shape in shapes]
+    return tf.function(function, autograph=False).get_concrete_function(*specs)
+
+
+def test_operations_of_a_matrix_product():
+    product = traced(tf.matmul, [2, 3], [3, 5])
+    assert count_flops(product) == 2 * 2 * 3 * 5
+    transposed = traced(lambda a, b: tf.matmul(a, b, transpose_a=True), [3, 2], [3, 5])
+    assert count_flops(transposed) == 2 * 2 * 3 * 5
+
+
+def test_operations_of_a_convolution():
+    strided = traced(lambda x, w: tf.nn.conv2d(x, w, 2, 'VALID'), [None, 7, 9, 3], [3, 3, 3, 8])
+    assert count_flops(strided) == 2 * (3 * 4 * 8) * (3 * 3 * 3)
+
+
+def test_each_gradient_of_a_convolution_costs_what_it_costs():
+    def gradients(images, filters, wanted):
+        with tf.GradientTape() as tape:
+            tape.watch([images, filters])
+            result = tf.reduce_sum(tf.square(tf.nn.conv2d(images, filters, 1, 'SAME')))
+        return result, tape.gradient(result, [images, filters][:wanted])
+
+    shapes = [1, 6, 5, 3], [3, 3, 3, 4]
+    forward = 2 * (6 * 5 * 4) * (3 * 3 * 3)
+    for wanted in 1, 2:
+        both = traced(lambda x, w, wanted=wanted: gradients(x, w, wanted), *shapes)
+        assert count_flops(both) == (1 + wanted) * forward
+
+
+def test_what_no_output_needs_is_not_counted():
+    def wasteful(left, right):
+        tf.matmul(left, right)
+        return left
+
+    assert count_flops(traced(wasteful, [2, 3], [3, 5])) == 0
+
+
+def test_what_is_not_understood_is_refused():
+    depthwise = traced(
+        lambda x, w: tf.nn.depthwise_conv2d(x, w, [1, 1, 1, 1], 'SAME'), [1, 5, 5, 3], [3, 3, 3, 1]
+    )
+    with pytest.raises(ValueError, match='Depthwise'):
+        count_flops(depthwise)
+    unknown_size = traced(
+        lambda x, w: tf.nn.conv2d(x, w, 1, 'SAME'), [1, None, None, 3], [1, 1, 3, 4]
+    )
+    with pytest.raises(ValueError, match='not known'):
+        count_flops(unknown_size)
+
+
+def test_inception_v3_has_its_known_cost():
+    network_fn = nets_factory.get_network_fn('inception_v3', 1000)
+    model = Model(network_fn, 299, create_aux_logits=False)
+    logits = traced(lambda images: model(images)[0], [None, 299, 299, 3])
+    # 5.7 billion multiplications and additions, the figure of Szegedy et al. and of every survey.
+    assert count_flops(logits) / 2 == pytest.approx(5.72e9, rel=0.01)
