@@ -16,6 +16,7 @@ from absl import flags
 
 from slim import command_line
 from slim.datasets.dataset import dataset_folder
+from slim.datasets.whole_files import check_writable
 from slim.nets import nets_factory
 from slim.quiet_import import import_tensorflow
 
@@ -59,6 +60,7 @@ def main(flags):
     folder = dataset_folder(flags.dataset_dir, flags.dataset_name)
     command_line.choose(flags, 'dataset_split_names', ['train', 'validation'])
     nets_factory.get_network(flags.model_name)
+    check_writable(flags.feature_dir)
     import_tensorflow('slim.compat')
     from slim.learning import checkpoints, devices, extraction
 

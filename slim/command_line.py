@@ -17,7 +17,6 @@ import sys
 from absl import flags
 
 from slim.errors import UserError, nearest
-from slim.quiet_import import import_tensorflow  # noqa: F401
 
 FLAGS = flags.FLAGS
 
@@ -74,14 +73,13 @@ def _fail(message: str):
 
 def _print_help(doc: str):
     """Prints a script's docstring and its flags, grouped as they were defined."""
-    print(doc.strip())
-    print('\nflags:')
+    lines = [doc.strip(), '', 'flags:']
     for flag in _script_flags(FLAGS):
         default = (flag.default_as_str or '').strip("'")
         default = f' (default: {default})' if default else ''
         name = f'--[no]{flag.name}' if flag.boolean else f'--{flag.name}'
-        print(f'  {name}{default}')
-        print(f'      {flag.help}')
+        lines += [f'  {name}{default}', f'      {flag.help}']
+    print('\n'.join(lines), flush=True)
 
 
 def _parse(argv: list[str]) -> None:
@@ -93,6 +91,7 @@ def _parse(argv: list[str]) -> None:
     known = set(FLAGS)
     for argument in argv[1:]:
         name = argument.lstrip('-').split('=')[0]
+        name = name if name in GONE else name.removeprefix('no')
         if argument.startswith('-') and name in GONE and name not in known:
             raise UserError(f'--{name} of 2018 is gone: {GONE[name]}.')
     try:
@@ -114,12 +113,12 @@ def run(main, doc: str, argv: list[str] | None = None):
     become one line on stderr and exit status 1. Anything else is a bug, and keeps its traceback.
     """
     argv = sys.argv if argv is None else argv
-    if any(argument in ('--help', '-h', '--helpfull', '--helpshort', '-help') for argument in argv):
-        _print_help(doc)
-        sys.exit(0)
     logging.basicConfig(format='%(asctime)s %(message)s', datefmt='%H:%M:%S', stream=sys.stderr)
     logging.getLogger('slim').setLevel(logging.INFO)
     try:
+        if set(argv) & {'--help', '-h', '-help', '--helpfull', '--helpshort'}:
+            _print_help(doc)
+            sys.exit(0)
         _parse(argv)
         sys.exit(main(FLAGS))
     except UserError as error:

@@ -1,6 +1,7 @@
 """Files that are there whole or not at all, whatever happens while they are written."""
 
 import contextlib
+import errno
 import glob
 import os
 from collections.abc import Iterator
@@ -44,6 +45,21 @@ def write_text(path: str, text: str) -> None:
     """
     with whole_file(path) as unfinished, open(unfinished, 'w', encoding='utf-8') as file:
         file.write(text)
+
+
+def check_writable(folder: str) -> None:
+    """Makes sure, before any work is done for it, that `folder` can be written or made.
+
+    Raises:
+      OSError: if it cannot: it or a folder above it is a file, or may not be written.
+    """
+    place = os.path.abspath(folder)
+    while not os.path.lexists(place):
+        place = os.path.dirname(place)
+    if not os.path.isdir(place):
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), place)
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), place)
 
 
 def remove_unfinished(folder: str) -> None:

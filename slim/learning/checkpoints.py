@@ -9,7 +9,6 @@ import glob
 import os
 from dataclasses import dataclass
 
-import numpy as np
 import tensorflow as tf
 
 from slim.datasets.whole_files import write_text
@@ -18,6 +17,9 @@ from slim.errors import UserError
 AVERAGE_SUFFIX = '/ExponentialMovingAverage'
 PREFIX = 'model.ckpt'
 _TEMPORARY = '.writing-'
+
+# What TensorFlow's reader raises at files that are cut off or damaged.
+_UNREADABLE = (tf.errors.OpError, ValueError, RuntimeError, IndexError)
 
 
 def _state(folder):
@@ -155,7 +157,7 @@ class Checkpoint:
         try:
             self._reader = tf.train.load_checkpoint(self.path)
             self.shapes = self._reader.get_variable_to_shape_map()
-        except (tf.errors.OpError, ValueError, RuntimeError) as error:
+        except _UNREADABLE as error:
             raise UserError(f'{self.path} is damaged or no checkpoint: {error}') from error
 
     def read(self, name):
@@ -166,7 +168,7 @@ class Checkpoint:
         """
         try:
             return self._reader.get_tensor(name)
-        except (tf.errors.OpError, ValueError, RuntimeError) as error:
+        except _UNREADABLE as error:
             raise UserError(
                 f'{self.path} is damaged (truncated?): {name} cannot be read'
             ) from error
@@ -254,42 +256,37 @@ def restore(
                 f'--checkpoint_exclude_scopes={scope} matches no variable of the network; '
                 f'there are {", ".join(roots)}'
             )
-    values, averaged, excluded, new, used = {}, [], [], [], set()
-    for name, variable in variables.items():
-        if any(scope in name for scope in exclude_scopes):
-            excluded.append(name)
-            continue
-        source = name
-        if use_averages and name + AVERAGE_SUFFIX in checkpoint.shapes:
-            source = name + AVERAGE_SUFFIX
-            averaged.append(name)
-        if source not in checkpoint.shapes:
-            if not ignore_missing_vars:
-                raise UserError(_missing_message(name, checkpoint))
-            new.append(name)
-            continue
-        found, wanted = list(checkpoint.shapes[source]), variable.shape.as_list()
-        if found != wanted:
-            scope = name.split('/')[1] if '/' in name else name
-            raise UserError(
-                f'{checkpoint.path}: {source} has shape {found}, the network needs {wanted}; '
-                f'if that layer is to be trained anew, use --checkpoint_exclude_scopes={scope}, '
-                'otherwise check --model_name, the dataset and its number of classes, and '
-                '--depth_multiplier'
-            )
-        values[name] = checkpoint.read(source)
-        used.add(source)
+    sources = {
+        name: name + AVERAGE_SUFFIX
+        if use_averages and name + AVERAGE_SUFFIX in checkpoint.shapes
+        else name
+        for name in variables
+    }
+    excluded = [name for name in variables if any(scope in name for scope in exclude_scopes)]
+    asked = [name for name in variables if name not in set(excluded)]
+    new = [name for name in asked if sources[name] not in checkpoint.shapes]
+    if new and not ignore_missing_vars:
+        raise UserError(_missing_message(new, checkpoint))
+    found = [name for name in asked if sources[name] in checkpoint.shapes]
+    misshapen = [
+        name
+        for name in found
+        if list(checkpoint.shapes[sources[name]]) != variables[name].shape.as_list()
+    ]
+    if misshapen:
+        raise UserError(_misshapen_message(misshapen, sources, variables, checkpoint))
+    values = {name: checkpoint.read(sources[name]) for name in found}
     if not values:
         raise UserError(f'{checkpoint.path} holds none of the variables of this network')
     for name, value in values.items():
         variables[name].assign(value)
-    unused = set(checkpoint.shapes) - used - set(excluded)
+    unused = set(checkpoint.shapes) - set(excluded) - {sources[name] for name in found}
     # Slots, the step and the twins of what was read are no news.
     unused = [name for name in unused if _is_model_variable(name, variables, checkpoint)]
     return RestoreReport(
         path=checkpoint.path,
         restored=tuple(values),
-        averaged=tuple(averaged),
+        averaged=tuple(name for name in found if sources[name] != name),
         excluded=tuple(excluded),
         new=tuple(new),
         unused=tuple(sorted(unused)),
@@ -304,23 +301,36 @@ def _is_model_variable(name, variables, checkpoint):
     return parent not in checkpoint.shapes and '/' in name
 
 
-def _missing_message(name, checkpoint):
-    """What to tell of a variable that the checkpoint does not have."""
-    root = name.split('/')[0]
+def _scopes(names):
+    """The scopes right under a network's own that `names` are of, joined as a flag takes them."""
+    return ','.join(sorted({name.split('/')[1] if '/' in name else name for name in names}))
+
+
+def _missing_message(names, checkpoint):
+    """What to tell of variables that the checkpoint does not have."""
     roots = sorted({other.split('/')[0] for other in checkpoint.shapes if '/' in other})
-    if root not in roots:
+    if names[0].split('/')[0] not in roots:
         return (
-            f'{checkpoint.path} is of another network: it has no {name}; it holds '
+            f'{checkpoint.path} is of another network: it has no {names[0]}; it holds '
             f'{", ".join(roots) or "nothing"}. Check --model_name'
         )
-    scope = name.split('/')[1] if '/' in name else name
     return (
-        f'{checkpoint.path} lacks {name}; to leave that scope out use '
-        f'--checkpoint_exclude_scopes={scope}, to start whatever it lacks from scratch use '
-        '--ignore_missing_vars'
+        f'{checkpoint.path} lacks {names[0]}{_and_more(names)}; to leave that scope out use '
+        f'--checkpoint_exclude_scopes={_scopes(names)}, to start whatever it lacks from scratch '
+        'use --ignore_missing_vars'
     )
 
 
-def as_numpy(variables):
-    """The values of variables by name, as numpy arrays: for tests and inspection."""
-    return {name: np.asarray(variable.read_value()) for name, variable in variables.items()}
+def _misshapen_message(names, sources, variables, checkpoint):
+    """What to tell of variables that have another shape in the checkpoint."""
+    found = list(checkpoint.shapes[sources[names[0]]])
+    return (
+        f'{checkpoint.path}: {sources[names[0]]} has shape {found}, the network needs '
+        f'{variables[names[0]].shape.as_list()}{_and_more(names)}; if that layer is to be trained '
+        f'anew, use --checkpoint_exclude_scopes={_scopes(names)}, otherwise check --model_name, '
+        'the dataset and its number of classes, and --depth_multiplier'
+    )
+
+
+def _and_more(names):
+    return f' (and {len(names) - 1} more)' if len(names) > 1 else ''

@@ -16,6 +16,7 @@ def _tf_config():
     """
     text = os.environ.get('TF_CONFIG', '')
     if not text.strip():
+        os.environ.pop('TF_CONFIG', None)  # TensorFlow itself takes an empty one for broken JSON.
         return {}
     try:
         config = json.loads(text)

@@ -126,7 +126,8 @@ class Extractor:
           UserError: if a list or an image cannot be read, or a feature is not finite.
         """
         list_path = split_lists.list_path(folder, split)
-        listed = split_lists.read_list(list_path)
+        class_names = split_lists.read_labels(folder)
+        listed = split_lists.read_list(list_path, class_names and len(class_names))
         short = os.path.basename(list_path).removesuffix('.txt')
         path = features.array_path(feature_dir, dataset_name, 'feature', short)
         with open(list_path, 'rb') as file:

@@ -47,6 +47,6 @@ class Model(tf.Module):
         """Sum of the weights' L2 losses, a float32 scalar."""
         # The shim keeps them as callables by variable name; its documentation points modules here.
         regularizers = self._tf1_style_var_store._regularizers
-        if not regularizers:
-            return tf.constant(0.0)
-        return tf.add_n([loss() for _, loss in sorted(regularizers.items())])
+        losses = [loss() for _, loss in sorted(regularizers.items())]
+        losses = [loss for loss in losses if loss is not None]  # None where weight decay is zero.
+        return tf.add_n(losses) if losses else tf.constant(0.0)

@@ -1,6 +1,8 @@
 """The training loop: updates, checkpoints, summaries; it resumes where it stopped."""
 
 import collections
+import contextlib
+import itertools
 import logging
 import math
 import os
@@ -11,7 +13,7 @@ from dataclasses import dataclass, field
 
 import tensorflow as tf
 
-from slim.datasets import input_pipeline
+from slim.datasets import input_pipeline, whole_files
 from slim.errors import UserError
 from slim.learning import checkpoints, devices, schedules
 from slim.learning.model import Model
@@ -248,9 +250,7 @@ def train(config, dataset, train_dir, strategy=None, flags=None):
     _check(config, dataset, network, strategy.num_replicas_in_sync)
     chief = devices.is_chief()
     if chief:
-        os.makedirs(train_dir, exist_ok=True)
-        if not os.access(train_dir, os.W_OK):
-            raise PermissionError(13, 'the folder cannot be written', train_dir)
+        whole_files.check_writable(train_dir)
     step = create_train_step(config, dataset, strategy)
     initialize(step, config, train_dir)
     start = int(step.global_step.numpy())
@@ -276,18 +276,20 @@ def train(config, dataset, train_dir, strategy=None, flags=None):
             path = checkpoints.save(train_dir, tensors, number, config.max_checkpoints)
             log.info('saved %s', path)
 
-    if start == 0:
-        save()
     batches = _batches(config, dataset, strategy, start * config.images_per_update)
-    summaries = TrainingSummaries(train_dir if chief else None)
     try:
-        summaries.write_flags(flags or {}, start)
-        with _StopSignal() as stop:
+        # Before anything is written: a mistake in the data should not leave a training behind.
+        batches = itertools.chain([next(batches)], batches)
+        if start == 0:
+            save()
+        with (
+            contextlib.closing(TrainingSummaries(train_dir if chief else None)) as summaries,
+            _StopSignal() as stop,
+        ):
+            summaries.write_flags(flags or {}, start)
             return _loop(config, dataset, step, batches, summaries, save, stop, start, last)
     except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
         raise input_pipeline.explain_failure(error, dataset) from error
-    finally:
-        summaries.close()
 
 
 def _loop(config, dataset, step, batches, summaries, save, stop, start, last):

@@ -41,3 +41,12 @@ def test_remove_unfinished_takes_nothing_else(tmp_path):
         (folder / name).touch()
     whole_files.remove_unfinished(str(folder))
     assert sorted(os.listdir(folder)) == ['a.tfrecord', 'b.partial']
+
+
+def test_a_folder_to_be_made_is_checked_by_what_is_above_it(tmp_path):
+    whole_files.check_writable(str(tmp_path / 'new' / 'deeper'))
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / 'file').write_text('')
+    for path in ('file', 'file/deeper'):
+        with pytest.raises(NotADirectoryError, match='file'):
+            whole_files.check_writable(str(tmp_path / path))

@@ -1,0 +1,315 @@
+import json
+import re
+import shutil
+import signal
+import time
+
+import numpy as np
+import pytest
+
+from slim.datasets.dataset import load_dataset
+from slim.errors import UserError
+
+SMALL = ('--depth_multiplier=0.25', '--eval_image_size=75')
+
+
+def test_help_teaches_every_flag_without_tensorflow(root, run_script, without_tensorflow):
+    result = run_script('eval.py', '--help', env=without_tensorflow)
+    assert (result.returncode, result.stderr) == (0, '')
+    assert 'python eval.py --dataset_name=cub_200 --checkpoint_path=' in result.stdout
+    defined = re.findall(r"DEFINE_\w+\(\s*'(\w+)'", (root / 'eval.py').read_text())
+    of_2018 = 'checkpoint_path eval_dir dataset_dir dataset_name dataset_split_name model_name '
+    of_2018 += 'preprocessing_name eval_image_size labels_offset batch_size max_num_batches '
+    of_2018 += 'num_preprocessing_threads'
+    for flag in {*defined, *of_2018.split(), 'once', 'timeout_secs', 'weights'}:
+        assert re.search(rf'^  --(\[no\])?{flag}\b', result.stdout, re.M), flag
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'parts'),
+    [
+        ([], ['--checkpoint_path is required']),
+        (['--checkpoint_pth=c'], ['unknown flag --checkpoint_pth', '--checkpoint_path']),
+        (['--weights=best'], ['best', 'average', 'raw']),
+        (['--batch_size=0'], ['batch_size']),
+        (['--timeout_secs=soon'], ['timeout_secs', 'soon']),
+        (['--moving_average_decay=0.99'], ['--moving_average_decay of 2018 is gone', '--weights']),
+        (['--master', 'local'], ['--master of 2018 is gone', 'TF_CONFIG']),
+        (['--quantize'], ['--quantize of 2018 is gone']),
+    ],
+)
+def test_mistakes_in_flags_get_one_line_without_tensorflow(
+    run_script, failure, without_tensorflow, arguments, parts
+):
+    line = failure(run_script('eval.py', *arguments, env=without_tensorflow), lines=1)
+    for part in parts:
+        assert part in line
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'parts'),
+    [
+        (['--dataset_name=phtos'], ['unknown dataset phtos', 'did you mean photos']),
+        (['--dataset_name=photos'], ['not converted yet', 'convert_dataset.py']),
+        (['--dataset_dir=nowhere', '--dataset_name=nabirds'], ['nowhere/nabirds is missing']),
+    ],
+)
+def test_a_dataset_that_is_not_there_gets_one_line_without_tensorflow(
+    run_script, failure, without_tensorflow, photos_dir, arguments, parts
+):
+    given = (f'--dataset_dir={photos_dir}', '--checkpoint_path=c', *arguments)
+    line = failure(run_script('eval.py', *given, env=without_tensorflow), lines=1)
+    for part in parts:
+        assert part in line
+
+
+@pytest.fixture(scope='session')
+def flags(data_dir):
+    return (*SMALL, f'--dataset_dir={data_dir}', '--dataset_name=photos')
+
+
+def test_a_folder_without_checkpoints_gets_one_line(run_script, failure, flags, tmp_path):
+    given = (*flags, '--once', f'--checkpoint_path={tmp_path}', f'--eval_dir={tmp_path}/e')
+    line = failure(run_script('eval.py', *given), lines=1)
+    assert f'{tmp_path} holds no checkpoint' in line
+    assert not (tmp_path / 'e').exists()
+
+
+def test_it_evaluates_what_a_training_beside_it_writes_and_ends_at_once(
+    start_script, flags, tiny_flags, tmp_path
+):
+    folder = tmp_path / 'trained'
+    evaluation = start_script(
+        'eval.py',
+        *flags,
+        f'--checkpoint_path={folder}',
+        f'--eval_dir={tmp_path}/evaluated',
+        '--eval_interval_secs=1',
+    )
+    evaluation.wait_for('waiting for a checkpoint')
+    training = start_script(
+        'train.py',
+        *tiny_flags,
+        f'--train_dir={folder}',
+        '--batch_norm_decay=0.5',
+        '--save_interval_secs=2',
+        '--max_checkpoints=0',
+    )
+    # Step 0, one in the midst of training, and one more.
+    evaluation.wait_until(lambda: evaluation.stdout.count('\n') >= 3)
+    assert training.end(signal.SIGTERM) == 128 + signal.SIGTERM
+    last = int(re.search(r'stopped at step (\d+)\n', training.stderr).group(1))
+    evaluation.wait_for(f'step {last}: ')
+    began = time.monotonic()
+    assert evaluation.end(signal.SIGTERM) == -signal.SIGTERM
+    assert time.monotonic() - began < 2
+
+    written = {int(path.stem.split('-')[1]) for path in folder.glob('model.ckpt-*.index')}
+    steps = [int(line.split()[1].rstrip(':')) for line in evaluation.stdout.splitlines()]
+    assert steps == sorted(written)  # each once, oldest first
+    assert len(steps) >= 4
+    tables = {path.name for path in (tmp_path / 'evaluated').glob('*.csv')}
+    assert tables == {f'per_class_accuracy-{step}.csv' for step in steps}
+    assert 'Traceback' not in training.stderr + evaluation.stderr
+
+
+def test_a_signal_ends_it_at_once_while_it_waits_and_while_it_evaluates(
+    start_script, flags, trained, tmp_path
+):
+    waiting = start_script('eval.py', *flags, f'--checkpoint_path={tmp_path}')
+    evaluating = start_script('eval.py', *flags, f'--checkpoint_path={trained}')
+    waiting.wait_for('waiting for a checkpoint')
+    evaluating.wait_for('evaluating ')
+    for script, number in ((waiting, signal.SIGINT), (evaluating, signal.SIGTERM)):
+        began = time.monotonic()
+        assert script.end(number) == -number
+        assert time.monotonic() - began < 2
+        assert script.stdout == ''
+        assert 'Traceback' not in script.stderr
+
+
+def test_it_ends_well_after_the_given_time_without_a_new_checkpoint(run_script, flags, trained):
+    given = (*flags, f'--checkpoint_path={trained}', '--timeout_secs=1')
+    result = run_script('eval.py', *given)
+    assert result.returncode == 0, result.stderr
+    lines = result.stdout.splitlines()
+    assert [line.split(': ')[0] for line in lines] == ['step 0', 'step 3']
+    assert all(line.endswith(' on 32 images') for line in lines)
+
+
+# From here on in this process, which has TensorFlow already: what eval.py calls.
+
+
+@pytest.fixture(scope='session')
+def evaluator(tiny_config):
+    """`evaluator(data_dir, **changes)` evaluates the small network on the photographs."""
+    from slim.learning import evaluation
+
+    def create(data_dir, split='validation', **changes):
+        config = evaluation.EvaluationConfig(
+            **{'depth_multiplier': 0.25, 'image_size': 75, 'batch_size': 16, **changes}
+        )
+        return evaluation.Evaluator(config, load_dataset(str(data_dir), 'photos', split))
+
+    return create
+
+
+def message(function, *arguments, **keywords):
+    """The message of the `UserError` with which a call is refused, in one line."""
+    with pytest.raises(UserError) as caught:
+        function(*arguments, **keywords)
+    return ' '.join(str(caught.value).split())
+
+
+def test_each_image_counts_once_whatever_the_batch_size(evaluator, data_dir, trained):
+    path = str(trained / 'model.ckpt-3')
+    results = [evaluator(data_dir, 'train', batch_size=size).evaluate(path) for size in (7, 100)]
+    for result in results:
+        assert (result.step, result.num_images) == (3, 96)
+        assert result.images.tolist() == [12] * 8
+        assert (result.correct <= result.in_top_5).all()
+        assert (result.in_top_5 <= result.images).all()
+    for field in ('correct', 'in_top_5'):
+        seven, hundred = (getattr(result, field) for result in results)
+        np.testing.assert_array_equal(seven, hundred)
+    # Neither all nor none, or equality would mean nothing.
+    assert 0 < results[0].in_top_5.sum() < 96
+
+
+@pytest.mark.parametrize(
+    ('changes', 'parts'),
+    [
+        ({'image_size': 50}, ['50x50', 'too small', '75x75']),
+        ({'labels_offset': 8}, ['--labels_offset=8', 'no class of 8']),
+        ({'model_name': 'inceptionv3'}, ['unknown network', 'did you mean inception_v3']),
+    ],
+)
+def test_a_configuration_that_cannot_be_evaluated_is_refused(evaluator, data_dir, changes, parts):
+    text = message(evaluator, data_dir, **changes)
+    for part in parts:
+        assert part in text
+
+
+@pytest.fixture(scope='module')
+def usual(evaluator, data_dir):
+    return evaluator(data_dir)
+
+
+def test_a_checkpoint_that_cannot_be_read_is_refused(usual, trained, tmp_path):
+    assert f'no checkpoint {tmp_path}/c' in message(usual.evaluate, f'{tmp_path}/c')
+    shutil.copytree(trained, tmp_path / 'copied')
+    path = tmp_path / 'copied' / 'model.ckpt-3'
+    data = path.with_name(path.name + '.data-00000-of-00001')
+    content = data.read_bytes()
+    # Shows the bug that test_train.py's test of truncated checkpoints does.
+    data.write_bytes(content[: len(content) // 4])
+    assert f'{path} is damaged' in message(usual.evaluate, str(path))
+
+
+def test_a_checkpoint_of_another_network_is_refused(usual, tmp_path):
+    from slim.learning import checkpoints
+
+    tensors = {'resnet_v2_50/conv1/weights': np.zeros(3, np.float32), 'global_step': np.int64(7)}
+    path = checkpoints.save(str(tmp_path), tensors, 7)
+    text = message(usual.evaluate, path)
+    assert f'{path} is of another network' in text
+    assert 'resnet_v2_50' in text
+
+
+def test_moving_averages_that_are_not_there_are_refused(evaluator, data_dir, trained):
+    averaging = evaluator(data_dir, weights='average')
+    assert 'no moving averages; use --weights=raw' in message(averaging.evaluate, str(trained))
+
+
+def test_classes_that_do_not_fit_the_checkpoint_name_both_shapes(evaluator, own_data_dir, trained):
+    folder = own_data_dir / 'photos'
+    manifest = json.loads((folder / 'manifest.json').read_text())
+    manifest['num_classes'] = 9
+    (folder / 'manifest.json').write_text(json.dumps(manifest))
+    with open(folder / 'labels.txt', 'a') as labels:
+        labels.write('8:A ninth class\n')
+    text = message(evaluator(own_data_dir).evaluate, str(trained))
+    assert re.search(r'has shape \[(1, 1, 512, )?8\], the network needs \[(1, 1, 512, )?9\]', text)
+    assert '--model_name' in text
+
+
+def test_labels_out_of_range_are_refused(evaluator, data_dir, trained, tmp_path):
+    from slim.learning import checkpoints
+
+    # A checkpoint that fits the seven classes that are left.
+    checkpoint = checkpoints.Checkpoint(str(trained))
+    tensors = {name: checkpoint.read(name) for name in checkpoint.shapes}
+    for name in tensors:
+        if '/Logits/Conv2d_1c_1x1/' in name:
+            tensors[name] = tensors[name][..., 1:]
+    path = checkpoints.save(str(tmp_path), tensors, 3)
+    text = message(evaluator(data_dir, labels_offset=1).evaluate, path)
+    assert 'a label is not in 0 to 6' in text
+    assert '--labels_offset' in text
+
+
+def test_a_damaged_shard_is_refused_by_name(evaluator, own_data_dir, trained):
+    shard = own_data_dir / 'photos' / 'validation_00001-of-00002.tfrecord'
+    content = bytearray(shard.read_bytes())
+    middle = len(content) // 2
+    content[middle] ^= 0xFF
+    shard.write_bytes(content)
+    text = message(evaluator(own_data_dir).evaluate, str(trained))
+    assert f'{shard}: the file is damaged' in text
+    assert 'convert_dataset.py --dataset_name=photos' in text
+
+
+def test_an_image_that_does_not_decode_is_refused_by_shard_and_number(
+    evaluator, own_data_dir, trained
+):
+    import tensorflow as tf
+
+    from slim.datasets import tfrecord
+
+    # Whole records, of which the third holds half a JPEG: what no conversion of ours writes.
+    shard = own_data_dir / 'photos' / 'validation_00000-of-00002.tfrecord'
+    examples = [record.numpy() for record in tf.data.TFRecordDataset(str(shard))]
+    encoded, label = tfrecord.parse_example(examples[2])
+    encoded = encoded.numpy()
+    examples[2] = tfrecord.make_example(encoded[: len(encoded) // 2], int(label), 100, 100)
+    tfrecord.write_shard(str(shard), examples)
+    path = own_data_dir / 'photos' / 'manifest.json'
+    manifest = json.loads(path.read_text())
+    manifest['splits']['validation']['shards'][shard.name]['bytes'] = shard.stat().st_size
+    path.write_text(json.dumps(manifest))
+    text = message(evaluator(own_data_dir).evaluate, str(trained))
+    assert f'{shard}: image 2 does not decode' in text
+
+
+def test_classes_without_images_have_no_accuracy_in_the_table(tmp_path):
+    from slim.learning import evaluation
+
+    images, correct = np.array([4, 0]), np.array([3, 0])
+    result = evaluation.Evaluation(5, images, correct, images)
+    assert (result.accuracy, result.recall_5, result.num_images) == (0.75, 1.0, 4)
+    path = evaluation.write_per_class(result, ('wren', 'robin'), str(tmp_path))
+    with open(path) as file:
+        assert file.read().splitlines()[1:] == ['0,wren,4,3,0.75,1.0', '1,robin,0,0,,']
+
+
+def test_logits_that_are_not_finite_are_refused(usual, trained, tmp_path):
+    from slim.learning import checkpoints
+
+    checkpoint = checkpoints.Checkpoint(str(trained))
+    tensors = {name: checkpoint.read(name) for name in checkpoint.shapes}
+    tensors['InceptionV3/Logits/Conv2d_1c_1x1/biases'][0] = np.nan
+    path = checkpoints.save(str(tmp_path), tensors, 3)
+    assert f'{path}: the logits are not finite' in message(usual.evaluate, path)
+
+
+def test_a_folder_that_cannot_be_written_is_an_error_that_names_it(data_dir, tmp_path):
+    from slim.learning import evaluation
+
+    (tmp_path / 'file').touch()
+    counts = np.full(8, 4)
+    result = evaluation.Evaluation(5, counts, counts, counts)
+    dataset = load_dataset(str(data_dir), 'photos', 'validation')
+    # Of an OSError with a file name, slim.command_line makes the one line.
+    with pytest.raises(NotADirectoryError) as caught:
+        evaluation.report(result, dataset, str(tmp_path / 'file' / 'e'))
+    assert caught.value.filename == str(tmp_path / 'file' / 'e')
