@@ -38,9 +38,9 @@ DATASET_NAME=demo CHECKPOINT_PATH=./checkpoints/demo_source TRAINABLE_SCOPES= OP
 
 say '4/6  evaluate: before fine-tuning (chance is 1/12), and after'
 DATASET_NAME=demo EVAL_IMAGE_SIZE=$size \
-    ./eval.sh "${network[@]}" --checkpoint_path=checkpoints/demo/model.ckpt-0 2> /dev/null \
+    ./eval.sh "${network[@]}" --checkpoint_path=checkpoints/demo/model.ckpt-0 \
     | sed 's/^/before: /'
-DATASET_NAME=demo EVAL_IMAGE_SIZE=$size ./eval.sh "${network[@]}" --once 2> /dev/null \
+DATASET_NAME=demo EVAL_IMAGE_SIZE=$size ./eval.sh "${network[@]}" --once \
     | sed 's/^/after:  /'
 
 say '5/6  extract features'

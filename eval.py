@@ -15,7 +15,7 @@ import signal
 from absl import flags
 
 from slim import command_line
-from slim.datasets.dataset import load_dataset
+from slim.datasets.dataset import catalogue_warnings, load_dataset
 from slim.datasets.whole_files import check_writable
 from slim.nets import nets_factory
 from slim.quiet_import import import_tensorflow
@@ -68,6 +68,7 @@ def main(flags):
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     dataset = load_dataset(flags.dataset_dir, flags.dataset_name, flags.dataset_split_name)
+    command_line.warn(catalogue_warnings(dataset))
     nets_factory.get_network(flags.model_name)
     if flags.eval_dir:
         check_writable(flags.eval_dir)

@@ -5,4 +5,5 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 ./setup.sh
 .venv/bin/ruff check --quiet .
 .venv/bin/ruff format --quiet --check . || { echo 'test.sh: run .venv/bin/ruff format .' >&2; exit 1; }
-exec .venv/bin/python -m pytest "$@"
+# Two processes, a file of tests in one of them: much of the time TensorFlow traces on one core.
+exec .venv/bin/python -m pytest -n 2 --dist loadfile "$@"

@@ -13,7 +13,7 @@ checkpoint first. On several machines set TF_CONFIG and start it on each.
 from absl import flags
 
 from slim import command_line
-from slim.datasets.dataset import load_dataset
+from slim.datasets.dataset import catalogue_warnings, load_dataset
 from slim.nets import nets_factory
 from slim.quiet_import import import_tensorflow
 
@@ -124,9 +124,12 @@ flags.DEFINE_integer(
 def main(flags):
     command_line.require(flags, 'train_dir', 'dataset_name')
     dataset = load_dataset(flags.dataset_dir, flags.dataset_name, flags.dataset_split_name)
+    command_line.warn(catalogue_warnings(dataset))
     nets_factory.get_network(flags.model_name)
     import_tensorflow('slim.compat')
     from slim.learning import devices, training
+    from slim.learning.optimizers import OptimizerParameters
+    from slim.learning.schedules import Schedule
 
     if flags.deterministic:
         devices.use_deterministic_operations()
@@ -138,9 +141,9 @@ def main(flags):
         image_size=flags.train_image_size,
         checkpoint_exclude_scopes=tuple(flags.checkpoint_exclude_scopes),
         trainable_scopes=tuple(flags.trainable_scopes) if flags.trainable_scopes else None,
-        optimizer=fields(training.OptimizerParameters, flags, name=flags.optimizer),
+        optimizer=fields(OptimizerParameters, flags, name=flags.optimizer),
         schedule=fields(
-            training.schedules.Schedule,
+            Schedule,
             flags,
             decay_type=flags.learning_rate_decay_type,
             decay_factor=flags.learning_rate_decay_factor,

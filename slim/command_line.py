@@ -47,6 +47,12 @@ def choose(flag_values, name, choices):
             raise UserError(f'--{name}: there is no {value}{nearest(value, choices)}')
 
 
+def warn(warnings):
+    """Prints warnings, a line each, to stderr."""
+    for warning in warnings:
+        print(f'warning: {warning}', file=sys.stderr)
+
+
 def own_flags(flag_values) -> dict[str, object]:
     """The flags that the running script defines, by name, with their values."""
     return {flag.name: flag.value for flag in _script_flags(flag_values)}

@@ -242,5 +242,4 @@ def test_a_folder_that_cannot_be_written_gets_one_line(
         f'--feature_dir={tmp_path}/file',
     )
     line = failure(result)
-    assert f'{tmp_path}/file/' in line
-    assert 'Not a directory' in line
+    assert f'{tmp_path}/file: Not a directory' in line

@@ -136,7 +136,8 @@ class Evaluator:
         if self._config.max_num_batches:
             total = min(total, self._config.max_num_batches * self._config.batch_size)
         try:
-            with tqdm(total=total, unit='image', desc='evaluating', leave=False) as progress:
+            bar = tqdm(total=total, unit='image', desc='evaluating', leave=False, disable=None)
+            with bar as progress:
                 for images, labels in self._batches:
                     correct, top_5 = self._judge(images, labels)
                     for row, chosen in enumerate((np.ones(len(labels), bool), correct, top_5)):

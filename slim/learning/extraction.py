@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import os
+import sys
 from dataclasses import asdict, dataclass
 
 import tensorflow as tf
@@ -150,7 +151,11 @@ class Extractor:
             self._config.num_preprocessing_threads,
         )
         progress = tqdm(
-            total=len(listed), initial=len(listed) - len(missing), unit='image', desc=short
+            total=len(listed),
+            initial=len(listed) - len(missing),
+            unit='image',
+            desc=short,
+            mininterval=0.2 if sys.stderr.isatty() else 60,  # A log file wants fewer lines.
         )
         try:
             with progress:

@@ -269,6 +269,9 @@ def train(config, dataset, train_dir, strategy=None, flags=None):
         last,
     )
 
+    if network.has_auxiliary_head and 'AuxLogits' not in step.model.output_shapes[1]:
+        log.info('no auxiliary head: its place in the network is too small for these images')
+
     def save():
         tensors = step.snapshot()
         if chief:

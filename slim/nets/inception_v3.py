@@ -163,6 +163,11 @@ def _apply_block(branches, net, depth, scope):
         return tf.concat(outputs, axis=3)
 
 
+def _scaled_depth(depth_multiplier, min_depth):
+    """From a layer's channels in the table to those of a network scaled by `depth_multiplier`."""
+    return lambda channels: max(int(channels * depth_multiplier), min_depth)
+
+
 def inception_v3_base(
     inputs, final_endpoint='Mixed_7c', min_depth=16, depth_multiplier=1.0, scope=None
 ):
@@ -193,9 +198,7 @@ def inception_v3_base(
             f'more, not {height}x{width}.'
         )
 
-    def depth(channels):
-        return max(int(channels * depth_multiplier), min_depth)
-
+    depth = _scaled_depth(depth_multiplier, min_depth)
     end_points = {}
     net = inputs
     with tf.compat.v1.variable_scope(scope, 'InceptionV3', [inputs]):
@@ -289,13 +292,9 @@ def inception_v3(
             inputs, min_depth=min_depth, depth_multiplier=depth_multiplier, scope=variable_scope
         )
         if create_aux_logits and num_classes:
-
-            def depth(channels):
-                return max(int(channels * depth_multiplier), min_depth)
-
-            aux_logits = _auxiliary_logits(
-                end_points['Mixed_6e'], num_classes, depth, spatial_squeeze
-            )
+            depth = _scaled_depth(depth_multiplier, min_depth)
+            mixed_6e = end_points['Mixed_6e']
+            aux_logits = _auxiliary_logits(mixed_6e, num_classes, depth, spatial_squeeze)
             if aux_logits is not None:
                 end_points['AuxLogits'] = aux_logits
 

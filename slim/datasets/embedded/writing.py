@@ -207,7 +207,11 @@ def write_domain(name, dataset_dir, num_workers=None, progress=True):
             parent.mkdir(parents=True)
         with _photographs(tasks, min(num_workers, len(tasks))) as photographs:
             bar = tqdm(
-                photographs, f'drawing {name}', len(tasks), unit='image', disable=not progress
+                photographs,
+                f'drawing {name}',
+                len(tasks),
+                unit='image',
+                disable=None if progress else True,  # None: on a terminal only
             )
             for task, photograph in zip(tasks, bar, strict=True):
                 (temporary / task.path).write_bytes(photograph)
