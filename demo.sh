@@ -34,11 +34,11 @@ DATASET_NAME=demo_source CHECKPOINT_PATH= TRAINABLE_SCOPES= OPTIMIZER=adam LR=0.
 say '3/6  fine-tune on demo: 12 other species'
 DATASET_NAME=demo CHECKPOINT_PATH=./checkpoints/demo_source TRAINABLE_SCOPES= OPTIMIZER=adam \
     LR=0.004 EPOCHS_PER_DECAY=14 TRAIN_BATCH_SIZE=32 TRAIN_IMAGE_SIZE=$size MAX_STEPS=400 \
-    LOG_STEPS=100 ./train.sh "${network[@]}" "${short[@]}"
+    LOG_STEPS=100 ./train.sh "${network[@]}" "${short[@]}" --max_checkpoints=0
 
 say '4/6  evaluate: before fine-tuning (chance is 1/12), and after'
 DATASET_NAME=demo EVAL_IMAGE_SIZE=$size \
-    ./eval.sh "${network[@]}" --checkpoint_path=checkpoints/demo/model.ckpt-0 \
+    ./eval.sh "${network[@]}" --checkpoint_path=./checkpoints/demo/model.ckpt-0 \
     | sed 's/^/before: /'
 DATASET_NAME=demo EVAL_IMAGE_SIZE=$size ./eval.sh "${network[@]}" --once \
     | sed 's/^/after:  /'

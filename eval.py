@@ -1,7 +1,7 @@
 """Evaluates the checkpoints of a folder, each as it comes, or one of them.
 
     python eval.py --dataset_name=cub_200 --checkpoint_path=checkpoints/cub_200 \\
-        --eval_dir=checkpoints/cub_200
+        --eval_dir=checkpoints/cub_200/eval
 
 Each image counts once, whatever the batch size. Prints accuracy and recall at 5, shows them in
 TensorBoard (eval/Accuracy, eval/Recall_5), and writes the accuracy of each class to
@@ -41,7 +41,7 @@ flags.DEFINE_enum(
 flags.DEFINE_integer(
     'eval_image_size', None, "Height and width in pixels; by default the network's own."
 )
-flags.DEFINE_integer('labels_offset', 0, 'Subtracted from every label.')
+flags.DEFINE_integer('labels_offset', 0, 'Subtracted from every label.', lower_bound=0)
 flags.DEFINE_enum(
     'weights',
     'auto',
@@ -50,15 +50,26 @@ flags.DEFINE_enum(
 )
 
 # How, and how long
+flags.DEFINE_boolean(
+    'tf32', False, 'Whether GPUs may multiply with 10 bits of the mantissa: faster, less exact.'
+)
 flags.DEFINE_integer('batch_size', 100, 'Images of a batch.', lower_bound=1)
 flags.DEFINE_integer('max_num_batches', None, 'Batches to evaluate; all by default.', lower_bound=1)
 flags.DEFINE_boolean('once', False, 'Whether to evaluate only the newest checkpoint, and end.')
-flags.DEFINE_float('eval_interval_secs', 60, 'Seconds between two looks for a new checkpoint.')
 flags.DEFINE_float(
-    'timeout_secs', None, 'End after so many seconds without a new checkpoint; never by default.'
+    'eval_interval_secs', 60, 'Seconds between two looks for a new checkpoint.', lower_bound=0.0
+)
+flags.DEFINE_float(
+    'timeout_secs',
+    None,
+    'End after so many seconds without a new checkpoint; never by default.',
+    lower_bound=0.0,
 )
 flags.DEFINE_integer(
-    'num_preprocessing_threads', None, 'Images decoded side by side; by default as many as help.'
+    'num_preprocessing_threads',
+    None,
+    'Images decoded side by side; by default as many as help.',
+    lower_bound=1,
 )
 
 
@@ -77,7 +88,7 @@ def main(flags):
 
     single = flags.once or checkpoints.is_checkpoint(flags.checkpoint_path)
     path = checkpoints.resolve(flags.checkpoint_path) if single else flags.checkpoint_path
-    devices.allow_memory_growth()
+    devices.set_up(flags.tf32)
     config = command_line.fields_from_flags(
         evaluation.EvaluationConfig, flags, image_size=flags.eval_image_size
     )

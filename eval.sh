@@ -16,6 +16,7 @@ fi
 DATASET_NAME=${DATASET_NAME-cub_200}
 DATASET_DIR=${DATASET_DIR-./data/}
 MODEL_DIR=${MODEL_DIR-./checkpoints/${DATASET_NAME}}
+EVAL_DIR=${EVAL_DIR-${MODEL_DIR}/eval}
 MODEL_NAME=${MODEL_NAME-inception_v3}
 EVAL_BATCH_SIZE=${EVAL_BATCH_SIZE-100}
 EVAL_IMAGE_SIZE=${EVAL_IMAGE_SIZE-299}
@@ -24,7 +25,7 @@ TIMEOUT_SECS=${TIMEOUT_SECS-}
 
 exec "$PYTHON" eval.py \
     --checkpoint_path="$MODEL_DIR" \
-    --eval_dir="$MODEL_DIR" \
+    --eval_dir="$EVAL_DIR" \
     --dataset_dir="$DATASET_DIR" \
     --dataset_name="$DATASET_NAME" \
     --model_name="$MODEL_NAME" \

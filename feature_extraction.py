@@ -49,9 +49,15 @@ flags.DEFINE_enum(
 )
 
 # How
+flags.DEFINE_boolean(
+    'tf32', False, 'Whether GPUs may multiply with 10 bits of the mantissa: faster, less exact.'
+)
 flags.DEFINE_integer('batch_size', 32, 'Images of a batch.', lower_bound=1)
 flags.DEFINE_integer(
-    'num_preprocessing_threads', None, 'Images decoded side by side; by default as many as help.'
+    'num_preprocessing_threads',
+    None,
+    'Images decoded side by side; by default as many as help.',
+    lower_bound=1,
 )
 
 
@@ -64,7 +70,7 @@ def main(flags):
     import_tensorflow('slim.compat')
     from slim.learning import checkpoints, devices, extraction
 
-    devices.allow_memory_growth()
+    devices.set_up(flags.tf32)
     path = checkpoints.resolve(flags.checkpoint_path)
     config = command_line.fields_from_flags(
         extraction.ExtractionConfig, flags, checkpoint_path=path

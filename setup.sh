@@ -4,7 +4,7 @@
 #   ./setup.sh        for any machine; TensorFlow uses the CPU
 #   ./setup.sh gpu    for a machine with an NVIDIA GPU: brings CUDA along (about 4 GB)
 #
-# Needs python3 3.11 to 3.13 with venv, nothing else. PYTHON=... chooses another interpreter.
+# Needs python3 3.11 to 3.13 with venv, nothing else. BASE_PYTHON=... chooses another interpreter.
 # demo.sh and test.sh call it first; they keep whichever of the two was installed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -26,7 +26,7 @@ if [ -x .venv/bin/python ] && [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted"
 
 fits='import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))'
 python=
-for candidate in "${PYTHON:-python3}" ${PYTHON:+none} python3.13 python3.12 python3.11; do
+for candidate in "${BASE_PYTHON:-python3}" ${BASE_PYTHON:+none} python3.13 python3.12 python3.11; do
     [ "$candidate" = none ] && break
     if command -v "$candidate" > /dev/null && "$candidate" -c "$fits" 2> /dev/null; then
         python=$candidate
@@ -34,8 +34,8 @@ for candidate in "${PYTHON:-python3}" ${PYTHON:+none} python3.13 python3.12 pyth
     fi
 done
 if [ -z "$python" ]; then
-    found=$("${PYTHON:-python3}" --version 2>&1) || found="no ${PYTHON:-python3}"
-    fail "needs Python 3.11, 3.12 or 3.13, found $found; set PYTHON to one of them"
+    found=$("${BASE_PYTHON:-python3}" --version 2>&1) || found="no ${BASE_PYTHON:-python3}"
+    fail "needs Python 3.11, 3.12 or 3.13, found $found; set BASE_PYTHON to one of them"
 fi
 "$python" -c 'import venv, ensurepip' 2> /dev/null \
     || fail "$python has no venv; on Debian and Ubuntu: apt install python3-venv"

@@ -35,12 +35,14 @@ flags.DEFINE_enum(
 flags.DEFINE_integer(
     'train_image_size', None, "Height and width in pixels; by default the network's own."
 )
-flags.DEFINE_integer('labels_offset', 0, 'Subtracted from every label.')
+flags.DEFINE_integer('labels_offset', 0, 'Subtracted from every label.', lower_bound=0)
 flags.DEFINE_float(
     'batch_norm_decay',
     0.9997,
     'Of the moving mean and variance. A training from scratch of under some ten thousand steps '
     'needs less, 0.95 say.',
+    lower_bound=0.0,
+    upper_bound=1.0,
 )
 
 # Where it starts
@@ -74,19 +76,29 @@ flags.DEFINE_float('ftrl_learning_rate_power', -0.5, 'Learning rate power of ftr
 flags.DEFINE_float('ftrl_initial_accumulator_value', 0.1, 'Where ftrl starts.')
 flags.DEFINE_float('ftrl_l1', 0.0, 'L1 regularization of ftrl.')
 flags.DEFINE_float('ftrl_l2', 0.0, 'L2 regularization of ftrl.')
-flags.DEFINE_float('learning_rate', 0.01, 'Learning rate at the start.')
+flags.DEFINE_float('learning_rate', 0.01, 'Learning rate at the start.', lower_bound=0.0)
 flags.DEFINE_enum(
     'learning_rate_decay_type',
     'exponential',
     ['fixed', 'exponential', 'polynomial'],
     'fixed, exponential or polynomial.',
 )
-flags.DEFINE_float('end_learning_rate', 0.0001, 'Where polynomial ends.')
-flags.DEFINE_float('learning_rate_decay_factor', 0.94, 'Factor of exponential.')
-flags.DEFINE_float('num_epochs_per_decay', 2.0, 'Epochs to a decay.')
-flags.DEFINE_float('label_smoothing', 0.0, 'Share of the probability given to all classes alike.')
+flags.DEFINE_float('end_learning_rate', 0.0001, 'Where polynomial ends.', lower_bound=0.0)
+flags.DEFINE_float(
+    'learning_rate_decay_factor', 0.94, 'Factor of exponential.', lower_bound=0.0, upper_bound=1.0
+)
+flags.DEFINE_float('num_epochs_per_decay', 2.0, 'Epochs to a decay.', lower_bound=0.0)
+flags.DEFINE_float(
+    'label_smoothing',
+    0.0,
+    'Share of the probability given to all classes alike.',
+    lower_bound=0.0,
+    upper_bound=1.0,
+)
 flags.DEFINE_float('moving_average_decay', None, 'Of averages of the variables; none by default.')
-flags.DEFINE_float('weight_decay', 0.00004, 'Factor of the L2 loss of the weights.')
+flags.DEFINE_float(
+    'weight_decay', 0.00004, 'Factor of the L2 loss of the weights.', lower_bound=0.0
+)
 flags.DEFINE_integer(
     'batch_size', 32, 'Images of a batch, over all devices together.', lower_bound=1
 )
@@ -102,12 +114,17 @@ flags.DEFINE_boolean(
 )
 
 # What is written, and when
-flags.DEFINE_integer('log_every_n_steps', 10, 'Steps between two lines of the log.')
-flags.DEFINE_float('save_summaries_secs', 600, 'Seconds between two summaries.')
-flags.DEFINE_float('save_interval_secs', 600, 'Seconds between two checkpoints.')
-flags.DEFINE_integer('max_checkpoints', 5, 'Newest checkpoints to keep; 0 keeps all.')
+flags.DEFINE_integer('log_every_n_steps', 10, 'Steps between two lines of the log.', lower_bound=1)
+flags.DEFINE_float('save_summaries_secs', 600, 'Seconds between two summaries.', lower_bound=0.0)
+flags.DEFINE_float('save_interval_secs', 600, 'Seconds between two checkpoints.', lower_bound=0.0)
+flags.DEFINE_integer(
+    'max_checkpoints', 5, 'Newest checkpoints to keep; 0 keeps all.', lower_bound=0
+)
 
 # Devices and threads
+flags.DEFINE_boolean(
+    'tf32', False, 'Whether GPUs may multiply with 10 bits of the mantissa: faster, less exact.'
+)
 flags.DEFINE_integer(
     'num_clones',
     1,
@@ -115,9 +132,12 @@ flags.DEFINE_integer(
     lower_bound=1,
 )
 flags.DEFINE_boolean('clone_on_cpu', False, 'Whether to leave the GPUs alone.')
-flags.DEFINE_integer('num_readers', 4, 'Shards read side by side.')
+flags.DEFINE_integer('num_readers', 4, 'Shards read side by side.', lower_bound=1)
 flags.DEFINE_integer(
-    'num_preprocessing_threads', None, 'Images decoded side by side; by default as many as help.'
+    'num_preprocessing_threads',
+    None,
+    'Images decoded side by side; by default as many as help.',
+    lower_bound=1,
 )
 
 
@@ -131,6 +151,7 @@ def main(flags):
     from slim.learning.optimizers import OptimizerParameters
     from slim.learning.schedules import Schedule
 
+    devices.set_up(flags.tf32)
     if flags.deterministic:
         devices.use_deterministic_operations()
     strategy = devices.create_strategy(flags.num_clones, flags.clone_on_cpu)

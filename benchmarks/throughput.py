@@ -477,7 +477,7 @@ def main(flags):
     import_tensorflow('slim.compat')
     from slim.learning import devices
 
-    devices.allow_memory_growth()
+    devices.set_up()
     with tempfile.TemporaryDirectory() as folder:
         rows = create_rows(flags, folder)
         measured = measure_rows(rows, flags.repeats)

@@ -12,6 +12,7 @@ import dataclasses
 import difflib
 import logging
 import os
+import signal
 import sys
 
 from absl import flags
@@ -129,6 +130,9 @@ def run(main, doc: str, argv: list[str] | None = None):
         sys.exit(main(FLAGS))
     except UserError as error:
         _fail(error)
+    except KeyboardInterrupt:
+        print(f'{os.path.basename(sys.argv[0])}: interrupted', file=sys.stderr)
+        sys.exit(128 + signal.SIGINT)
     except OSError as error:
         where = f'{error.filename}: ' if error.filename else ''
         _fail(f'{where}{error.strerror or error}')

@@ -38,11 +38,11 @@ def _fake_python(folder, version):
 
 @pytest.mark.parametrize('version', ['3.10.4', '3.14.0'])
 def test_another_python_gets_one_line(checkout, version):
-    done = _setup(checkout, PYTHON=_fake_python(checkout, version))
+    done = _setup(checkout, BASE_PYTHON=_fake_python(checkout, version))
     assert done.returncode == 1 and done.stdout == ''
     assert done.stderr == (
         f'setup.sh: needs Python 3.11, 3.12 or 3.13, found Python {version}; '
-        'set PYTHON to one of them\n'
+        'set BASE_PYTHON to one of them\n'
     )
     assert not (checkout / '.venv').exists()
 
@@ -60,10 +60,10 @@ def test_has_nothing_to_do_when_it_is_done_and_forgets_when_the_lock_changes(che
         sum_ = subprocess.run(['cksum'], stdin=lock, capture_output=True, text=True).stdout.strip()
     (checkout / '.venv' / 'installed-from').write_text(f'cpu {sum_}\n')
     nowhere = _fake_python(checkout, '3.10.4')
-    assert _setup(checkout, PYTHON=nowhere).returncode == 0
+    assert _setup(checkout, BASE_PYTHON=nowhere).returncode == 0
     with open(checkout / 'requirements.lock', 'a') as lock:
         lock.write('# changed\n')
-    assert _setup(checkout, PYTHON=nowhere).returncode == 1
+    assert _setup(checkout, BASE_PYTHON=nowhere).returncode == 1
 
 
 @pytest.mark.parametrize('name', ['requirements.lock', 'requirements-gpu.lock'])

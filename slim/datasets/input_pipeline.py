@@ -19,6 +19,13 @@ SHUFFLE_BUFFER = 1024
 
 LABEL_ERROR = 'label out of range:'  # Tells this failure from the others that tf.data reports.
 
+# What iterating over batches, or computing with them, can end with; see `explain_failure`.
+FAILURES = (
+    tf.errors.DataLossError,
+    tf.errors.InvalidArgumentError,
+    tf.errors.ResourceExhaustedError,
+)
+
 
 @dataclass(frozen=True)
 class Share:
@@ -173,35 +180,58 @@ def file_batches(paths, indices, preprocess, image_size, batch_size, num_threads
     return images.batch(batch_size).prefetch(2)
 
 
+def _out_of_memory(error):
+    """A `UserError` if it is memory that ran out, else None."""
+    if isinstance(error, tf.errors.ResourceExhaustedError):
+        return UserError('out of memory; a smaller --batch_size or smaller images need less')
+    return None
+
+
 def explain_failure(error, dataset):
     """Why iterating over a dataset failed with `error`: a `UserError` that names the file.
 
     TensorFlow's own message does not say which shard or image it was, so they are read once more.
+    An error that has nothing to do with the data is given back as it is.
     """
+    if explained := _out_of_memory(error):
+        return explained
     if LABEL_ERROR in error.message:
         detail = error.message.split(LABEL_ERROR, 1)[1].strip(' [],()\'"')
         return UserError(f'dataset {dataset.name}: {detail.splitlines()[0]}')
-    again = f'run python convert_dataset.py --dataset_name={dataset.name} again'
+    if not isinstance(error, tf.errors.DataLossError) and 'jpeg' not in error.message.lower():
+        return error
+    again = f'remove that file and run python convert_dataset.py --dataset_name={dataset.name}'
     for shard in dataset.shards:
         try:
             for number, record in enumerate(tf.data.TFRecordDataset(shard)):
                 encoded, _ = tfrecord.parse_example(record)
                 try:
-                    tf.io.decode_jpeg(encoded, channels=3)
+                    _decode(encoded)
                 except tf.errors.InvalidArgumentError:
-                    return UserError(f'{shard}: image {number} does not decode; {again}')
+                    return UserError(f'{shard}: its image {number} does not decode; {again}')
         except (tf.errors.DataLossError, tf.errors.InvalidArgumentError):
-            return UserError(f'{shard}: the file is damaged; remove it and {again}')
-    return UserError(f'dataset {dataset.name} could not be read: {error.message}')
+            return UserError(f'{shard}: the file is damaged; {again}')
+    return error
 
 
 def explain_file_failure(error, paths):
-    """Why reading `paths` failed with `error`: a `UserError` that names the first bad file."""
+    """Why reading `paths` failed with `error`: a `UserError` that names the first bad file.
+
+    An error that has nothing to do with the files is given back as it is.
+    """
+    if explained := _out_of_memory(error):
+        return explained
     for path in paths:
         try:
-            tf.io.decode_jpeg(tf.io.read_file(path), channels=3)
+            _decode(tf.io.read_file(path))
         except tf.errors.NotFoundError:
             return UserError(f'{path}: the file is missing')
         except tf.errors.OpError:
             return UserError(f'{path}: the file is not a JPEG that decodes')
-    return UserError(f'images could not be read: {error.message}')
+    return error
+
+
+def _decode(encoded):
+    """Decodes a JPEG, and nothing else: the decoder alone would take a PNG as well."""
+    tf.io.extract_jpeg_shape(encoded)
+    tf.io.decode_jpeg(encoded, channels=3)

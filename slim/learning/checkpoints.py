@@ -22,22 +22,41 @@ _TEMPORARY = '.writing-'
 _UNREADABLE = (tf.errors.OpError, ValueError, RuntimeError, IndexError)
 
 
-def _state(folder):
-    """The folder's state file as it stands, or None."""
-    return tf.train.get_checkpoint_state(folder) if os.path.isdir(folder) else None
+class DamagedCheckpointError(UserError):
+    """A checkpoint whose files are cut off or damaged."""
 
 
 def list_checkpoints(folder):
-    """The checkpoints that a folder's state file lists and that are there, oldest first."""
-    state = _state(folder)
-    paths = list(state.all_model_checkpoint_paths) if state else []
+    """The checkpoints of a training's folder, oldest first; the last one is where it goes on.
+
+    They are those that the state file lists and that are there. A state file that was edited to
+    name an older one as its newest is taken at its word; where it was lost, the names tell.
+    """
+    if not os.path.isdir(folder):
+        return []
+    state = tf.train.get_checkpoint_state(folder)
+    if state:
+        newest = state.model_checkpoint_path
+        paths = [path for path in state.all_model_checkpoint_paths if path != newest] + [newest]
+    else:
+        indices = glob.glob(os.path.join(glob.escape(folder), f'{PREFIX}-*.index'))
+        paths = [path.removesuffix('.index') for path in indices]
+        paths = [path for path in paths if path.rsplit('-', 1)[1].isdigit()]
+        paths.sort(key=lambda path: int(path.rsplit('-', 1)[1]))
     return [path for path in paths if os.path.exists(path + '.index')]
 
 
 def latest_checkpoint(folder):
-    """The newest of `list_checkpoints`, or None."""
+    """The last of `list_checkpoints`, or None."""
     paths = list_checkpoints(folder)
     return paths[-1] if paths else None
+
+
+def other_checkpoints(folder):
+    """Names of a folder's checkpoints that no training of ours wrote: released ones, say."""
+    names = sorted(glob.glob(os.path.join(glob.escape(folder), '*.index')))
+    names = [os.path.basename(name).removesuffix('.index') for name in names]
+    return [name for name in names if not name.startswith(PREFIX + '-')]
 
 
 def save(folder, tensors, step, max_to_keep=5):
@@ -115,8 +134,9 @@ def _remove_leftovers(folder):
 
 
 def is_checkpoint(path):
-    """Whether `path` names one checkpoint rather than a folder of them or nothing yet."""
-    return os.path.exists(path + '.index') or os.path.isfile(path)
+    """Whether `path` names one checkpoint, be it there or not, rather than a folder of them."""
+    named_like_one = '.ckpt' in os.path.basename(path) and not os.path.isdir(path)
+    return named_like_one or os.path.exists(path + '.index') or os.path.isfile(path)
 
 
 def resolve(path):
@@ -128,7 +148,9 @@ def resolve(path):
     if os.path.isdir(path):
         newest = latest_checkpoint(path)
         if newest is None:
-            raise UserError(f'{path} holds no checkpoint; is training under way?')
+            others = ', '.join(other_checkpoints(path))
+            hint = f'name one of its files: {others}' if others else 'is training under way?'
+            raise UserError(f'{path} holds no checkpoint of a training; {hint}')
         return newest
     for suffix in ('.index', '.data-00000-of-00001', '.meta'):
         path = path.removesuffix(suffix)
@@ -151,25 +173,25 @@ class Checkpoint:
         """Opens `path`, a checkpoint or a folder whose newest one is meant.
 
         Raises:
-          UserError: if it is missing or is not a checkpoint.
+          UserError: if it is missing; DamagedCheckpointError if it is not a whole checkpoint.
         """
         self.path = resolve(path)
         try:
             self._reader = tf.train.load_checkpoint(self.path)
             self.shapes = self._reader.get_variable_to_shape_map()
         except _UNREADABLE as error:
-            raise UserError(f'{self.path} is damaged or no checkpoint: {error}') from error
+            raise DamagedCheckpointError(f'{self.path} is damaged or no checkpoint') from error
 
     def read(self, name):
         """The tensor `name` as a numpy array.
 
         Raises:
-          UserError: if the file is truncated or damaged.
+          DamagedCheckpointError: if the file is truncated or damaged.
         """
         try:
             return self._reader.get_tensor(name)
         except _UNREADABLE as error:
-            raise UserError(
+            raise DamagedCheckpointError(
                 f'{self.path} is damaged (truncated?): {name} cannot be read'
             ) from error
 

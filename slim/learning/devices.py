@@ -1,11 +1,14 @@
 """Which devices train: `--num_clones` GPUs of one machine, or the machines of `TF_CONFIG`."""
 
 import json
+import logging
 import os
 
 import tensorflow as tf
 
 from slim.errors import UserError
+
+log = logging.getLogger('slim')
 
 
 def _tf_config():
@@ -40,16 +43,49 @@ def _use_cpus(count):
     return [f'/cpu:{number}' for number in range(count)]
 
 
+def _gpus():
+    """The GPUs that TensorFlow can use; their memory is taken as it is needed."""
+    gpus = tf.config.list_physical_devices('GPU')
+    for gpu in gpus:
+        tf.config.experimental.set_memory_growth(gpu, True)
+    if not gpus and os.path.exists('/dev/nvidiactl') and 'CUDA_VISIBLE_DEVICES' not in os.environ:
+        log.warning(
+            'WARNING: this machine has an NVIDIA GPU that TensorFlow cannot use; '
+            './setup.sh gpu installs what it lacks'
+        )
+    return gpus
+
+
+def set_up(tf32=False):
+    """Sets what holds for every use of TensorFlow. Call it before any other.
+
+    Takes GPU memory as it is needed, so that training and evaluation can share a GPU, and computes
+    in full float32: by itself TensorFlow lets newer GPUs multiply with 10 bits of the mantissa.
+
+    Args:
+      tf32: whether they may.
+    """
+    _gpus()
+    tf.config.experimental.enable_tensor_float_32_execution(tf32)
+
+
+def prefetch(batches, count=2):
+    """A dataset of batches that are on the GPU before they are asked for; as it is without one."""
+    if not tf.config.list_logical_devices('GPU'):
+        return batches
+    return batches.apply(tf.data.experimental.prefetch_to_device('/gpu:0', count))
+
+
 def create_strategy(num_clones=1, clone_on_cpu=False):
-    """The distribution strategy. Call it before any other use of TensorFlow in the process.
+    """The distribution strategy. Call it before anything is computed.
 
     Args:
       num_clones: GPUs of this machine to use; without a GPU, that many logical CPU devices.
       clone_on_cpu: whether to leave the GPUs alone.
 
     Returns:
-      A `tf.distribute.Strategy`: the default one for one device, `MirroredStrategy` for several,
-      `MultiWorkerMirroredStrategy` where TF_CONFIG is set.
+      A `tf.distribute.Strategy`: for one device `OneDeviceStrategy` on a GPU and the default one on
+      the CPU, `MirroredStrategy` for several, `MultiWorkerMirroredStrategy` where TF_CONFIG is set.
 
     Raises:
       UserError: if there are too few GPUs, or TF_CONFIG is not understood.
@@ -57,23 +93,30 @@ def create_strategy(num_clones=1, clone_on_cpu=False):
     several_machines = bool(_tf_config())
     if clone_on_cpu:
         tf.config.set_visible_devices([], 'GPU')
-    gpus = tf.config.list_physical_devices('GPU') if not clone_on_cpu else []
-    for gpu in gpus:
-        tf.config.experimental.set_memory_growth(gpu, True)
+    gpus = [] if clone_on_cpu else _gpus()
     if gpus and num_clones > len(gpus):
         raise UserError(f'--num_clones={num_clones}, but this machine has {len(gpus)} GPU(s)')
     if gpus:
         tf.config.set_visible_devices(gpus[:num_clones], 'GPU')
-        devices = [f'/gpu:{number}' for number in range(num_clones)]
-    else:
-        devices = _use_cpus(num_clones) if num_clones > 1 else ['/cpu:0']
+    elif several_machines and num_clones > 1:
+        raise UserError('--num_clones: with TF_CONFIG a machine without GPUs is one device')
     if several_machines:
         return tf.distribute.MultiWorkerMirroredStrategy()
+    if gpus and num_clones == 1:
+        return tf.distribute.OneDeviceStrategy('/gpu:0')  # Its batches wait on the GPU.
+    if gpus:
+        return tf.distribute.MirroredStrategy([f'/gpu:{number}' for number in range(num_clones)])
     if num_clones == 1:
         return tf.distribute.get_strategy()
     return tf.distribute.MirroredStrategy(
-        devices, cross_device_ops=None if gpus else tf.distribute.ReductionToOneDevice()
+        _use_cpus(num_clones), cross_device_ops=tf.distribute.ReductionToOneDevice()
     )
+
+
+def describe(strategy):
+    """How many devices of which kind a strategy trains on."""
+    kind = 'GPU' if tf.config.list_logical_devices('GPU') else 'CPU'
+    return f'{strategy.num_replicas_in_sync} {kind} device(s)'
 
 
 def is_chief():
@@ -85,9 +128,3 @@ def is_chief():
 def use_deterministic_operations():
     """From here on TensorFlow uses only operations that give the same bits on every run."""
     tf.config.experimental.enable_op_determinism()
-
-
-def allow_memory_growth():
-    """Takes GPU memory as it is needed, so that training and evaluation can share a machine."""
-    for gpu in tf.config.list_physical_devices('GPU'):
-        tf.config.experimental.set_memory_growth(gpu, True)

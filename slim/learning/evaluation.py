@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from slim.datasets import input_pipeline, whole_files
 from slim.errors import UserError
-from slim.learning import checkpoints
+from slim.learning import checkpoints, devices
 from slim.learning.model import Model
 from slim.nets import nets_factory
 from slim.preprocessing import preprocessing_factory
@@ -106,6 +106,7 @@ class Evaluator:
         )
         if config.max_num_batches:
             self._batches = self._batches.take(config.max_num_batches)
+        self._batches = devices.prefetch(self._batches)
         images = tf.TensorSpec([None, size, size, 3], tf.float32)
         labels = tf.TensorSpec([None], tf.int64)
         self._judge = tf.function(self._judge, input_signature=[images, labels], autograph=False)
@@ -143,14 +144,15 @@ class Evaluator:
                     for row, chosen in enumerate((np.ones(len(labels), bool), correct, top_5)):
                         np.add.at(counts[row], labels.numpy()[np.asarray(chosen)], 1)
                     progress.update(len(labels))
-        except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
+        except input_pipeline.FAILURES as error:
             if 'not finite' in error.message:
                 raise UserError(f'{checkpoint.path}: the logits are not finite') from error
             raise input_pipeline.explain_failure(error, self._dataset) from error
         if counts[0].sum() != total:
             raise UserError(
                 f'dataset {self._dataset.name}: {counts[0].sum()} images instead of {total}; '
-                f'run python convert_dataset.py --dataset_name={self._dataset.name} again'
+                'remove its manifest.json and run python convert_dataset.py '
+                f'--dataset_name={self._dataset.name}'
             )
         return Evaluation(checkpoint.global_step, *counts)
 
@@ -162,10 +164,11 @@ def write_per_class(evaluation, class_names, eval_dir):
     with whole_files.whole_file(path) as unfinished, open(unfinished, 'w', newline='') as file:
         rows = csv.writer(file)
         rows.writerow(['label', 'class', 'images', 'correct', 'accuracy', 'recall_5'])
-        for label, name in enumerate(class_names[-len(evaluation.images) :]):
+        offset = len(class_names) - len(evaluation.images)  # --labels_offset
+        for label, name in enumerate(class_names[offset:]):
             images, correct = evaluation.images[label], evaluation.correct[label]
             shares = (correct / images, evaluation.in_top_5[label] / images) if images else ('', '')
-            rows.writerow([label, name, images, correct, *shares])
+            rows.writerow([label + offset, name, images, correct, *shares])
     return path
 
 
@@ -214,6 +217,8 @@ def evaluate_new_checkpoints(evaluator, folder, handle, timeout_secs=None, poll_
                 log.info('%s was removed before it could be evaluated', path)
         if fresh:
             last_news = time.monotonic()
+        elif not done and checkpoints.other_checkpoints(folder):
+            checkpoints.resolve(folder)  # Tells which files to name: none of a training will come.
         elif not done:
             log.info('waiting for a checkpoint in %s', folder)
         if timeout_secs is not None and time.monotonic() - last_news >= timeout_secs:

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from slim.datasets import input_pipeline, split_lists
 from slim.errors import UserError, nearest
-from slim.learning import checkpoints
+from slim.learning import checkpoints, devices
 from slim.learning.model import Model
 from slim.nets import nets_factory
 from slim.preprocessing import preprocessing_factory
@@ -159,16 +159,18 @@ class Extractor:
         )
         try:
             with progress:
-                for indices, images in batches:
+                for indices, images in devices.prefetch(batches):
                     writer.write(indices.numpy(), self.features_of(images).numpy())
                     progress.update(len(indices))
+            # Before the features, whose origin says that all is there.
+            features.write_labels(label_path, [image.label for image in listed])
             writer.finish()
         except tf.errors.OpError as error:
             writer.sync()
-            raise input_pipeline.explain_file_failure(error, paths) from error
+            unread = [os.path.join(folder, listed[index].path) for index in writer.missing()]
+            raise input_pipeline.explain_file_failure(error, unread) from error
         except ValueError as error:
             raise UserError(f'{path}: {error}; is the checkpoint sound?') from error
-        features.write_labels(label_path, [image.label for image in listed])
         return path
 
 

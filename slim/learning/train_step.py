@@ -121,6 +121,23 @@ class TrainStep:
         model = self.model.named_variables()
         return {**model, **self._slots, **averages, 'global_step': self.global_step}
 
+    def is_same_everywhere(self, number):
+        """Whether all machines have called this with the same integer. All have to call it."""
+
+        @tf.function(autograph=False)
+        def sums(value):
+            def reduce(value):
+                value = tf.stack([value, value * value])
+                replica = tf.distribute.get_replica_context()
+                return replica.all_reduce(tf.distribute.ReduceOp.SUM, value)
+
+            total = self.strategy.run(reduce, args=(value,))
+            return self.strategy.experimental_local_results(total)[0]
+
+        # Equal exactly where the mean of the squares is the square of the mean.
+        first, second = sums(tf.constant(number, tf.float64)).numpy()
+        return second * self.strategy.num_replicas_in_sync == first * first
+
     def snapshot(self):
         """The values of `variables`, by TF1 name; statistics kept per device become their mean.
 
@@ -147,17 +164,21 @@ class TrainStep:
         Returns:
           A `StepResult`.
         """
-        losses, rate, control = self._function(tuple(batches), tf.constant(control, tf.int32))
-        losses = {name: float(value) for name, value in losses.items()}
+        numbers = self._function(tuple(batches), tf.constant(control, tf.float32)).numpy().tolist()
+        names = self._loss_names()
+        losses = dict(zip(names, numbers, strict=False))
         return StepResult(
             total_loss=sum(losses.values()),
             losses=losses,
-            learning_rate=float(rate),
-            control=tuple(int(value) for value in control),
+            learning_rate=numbers[len(names)],
+            control=tuple(round(value) for value in numbers[len(names) + 1 :]),
         )
 
     def _update(self, batches, control):
-        """The update as a graph, in cross-replica context."""
+        """The update as a graph, in cross-replica context: losses, learning rate, control.
+
+        They are one float32 vector, since fetching each number of a GPU waits for the device.
+        """
         rate = self._learning_rate()
         # As in 2018 the averages take the values that the update starts from.
         self._update_averages()
@@ -166,7 +187,7 @@ class TrainStep:
             lambda value: self.strategy.experimental_local_results(value)[0], results
         )
         self.global_step.assign_add(1)
-        return losses, rate, control
+        return tf.concat([[losses[name] for name in self._loss_names()], [rate], control], axis=0)
 
     def _update_replica(self, batches, control):
         """One device's part: gradients of its batches, applied after summing over all devices."""

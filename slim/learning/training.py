@@ -11,6 +11,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 
+import numpy as np
 import tensorflow as tf
 
 from slim.datasets import input_pipeline, whole_files
@@ -160,6 +161,10 @@ def initialize(step, config, train_dir):
             )
         try:
             report = checkpoints.restore(step.variables(), checkpoints.Checkpoint(newest))
+        except checkpoints.DamagedCheckpointError as error:
+            raise UserError(
+                f'{error}; remove {newest}.* to go on from the checkpoint before it'
+            ) from error
         except UserError as error:
             raise UserError(
                 f'{error} -- {train_dir} holds a training begun with other flags (network, '
@@ -254,16 +259,21 @@ def train(config, dataset, train_dir, strategy=None, flags=None):
     step = create_train_step(config, dataset, strategy)
     initialize(step, config, train_dir)
     start = int(step.global_step.numpy())
+    if not step.is_same_everywhere(start):
+        raise UserError(
+            f'the machines of TF_CONFIG do not start from the same step, this one from {start}; '
+            f'{train_dir} has to be a folder that they share, or empty on all of them'
+        )
     last = config.max_number_of_steps if config.max_number_of_steps is not None else math.inf
     if start >= last:
         log.info('nothing to do: %s is at step %d of %d', train_dir, start, last)
         return None
     log.info(
-        'training %d of %d variables on %d device(s), %d images an update, steps %d to %s; batch '
+        'training %d of %d variables on %s, %d images an update, steps %d to %s; batch '
         'norm uses the statistics of each batch and updates the moving ones',
         len(step.trained),
         len(step.model.trainable_variables),
-        strategy.num_replicas_in_sync,
+        devices.describe(strategy),
         config.images_per_update,
         start,
         last,
@@ -274,6 +284,13 @@ def train(config, dataset, train_dir, strategy=None, flags=None):
 
     def save():
         tensors = step.snapshot()
+        # A finite loss can have gradients that are not; a checkpoint of those would be the last.
+        for name, tensor in tensors.items():
+            if not np.isfinite(tensor).all():
+                raise UserError(
+                    f'{name} is not finite, and no checkpoint was saved. A smaller '
+                    '--learning_rate usually helps'
+                )
         if chief:
             number = int(tensors['global_step'])
             path = checkpoints.save(train_dir, tensors, number, config.max_checkpoints)
@@ -291,7 +308,7 @@ def train(config, dataset, train_dir, strategy=None, flags=None):
         ):
             summaries.write_flags(flags or {}, start)
             return _loop(config, dataset, step, batches, summaries, save, stop, start, last)
-    except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
+    except input_pipeline.FAILURES as error:
         raise input_pipeline.explain_failure(error, dataset) from error
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import contextvars
+import itertools
 
 import tensorflow as tf
 
@@ -12,8 +13,11 @@ _seed = contextvars.ContextVar('dropout_seed', default=None)
 
 @contextlib.contextmanager
 def dropout_seed(seed):
-    """Within this context every `dropout` draws its mask from `seed`, an integer tensor [2]."""
-    token = _seed.set(seed)
+    """Within this context each `dropout` draws its own mask from `seed`, an integer tensor [2].
+
+    The first one built in it draws the first mask, and so on.
+    """
+    token = _seed.set((seed, itertools.count()))
     try:
         yield
     finally:
@@ -36,10 +40,12 @@ def dropout(inputs, keep_prob=0.8, is_training=True, scope=None):
     Returns:
       Tensor of the shape and dtype of `inputs`.
     """
-    seed = _seed.get()
-    if seed is None:
+    context = _seed.get()
+    if context is None:
         return tf_slim.dropout(inputs, keep_prob, is_training=is_training, scope=scope)
     if not is_training or keep_prob == 1:
         return inputs
     with tf.name_scope(scope or 'Dropout'):
+        seed, layers = context
+        seed = tf.random.fold_in(seed, next(layers))
         return tf.nn.experimental.stateless_dropout(inputs, rate=1 - keep_prob, seed=seed)

@@ -310,6 +310,7 @@ def inception_v3(
                 )
                 end_points['AvgPool_1a'] = net
             if not num_classes:
+                end_points['PreLogits'] = net
                 return net, end_points
             net = dropout(net, keep_prob=dropout_keep_prob, scope='Dropout_1b')
             end_points['PreLogits'] = net  # [batch, 1, 1, 2048]

@@ -43,8 +43,10 @@ class Network:
         """Arguments for the builder, without those that it does not take.
 
         Raises:
-          UserError: if a network of fixed depth is asked for another one.
+          UserError: if the multiplier is not positive, or the network's depth is fixed.
         """
+        if depth_multiplier <= 0:
+            raise UserError(f'--depth_multiplier must be above zero, not {depth_multiplier}')
         arguments = {}
         if self.has_depth_multiplier:
             arguments['depth_multiplier'] = depth_multiplier

@@ -45,6 +45,22 @@ def write_labels(path, labels):
         np.save(file, np.asarray(labels, np.int32))
 
 
+def _reserve(path):
+    """Takes the disk space of a file that is written through memory.
+
+    Without it a full disk would end the process by a signal, in the middle of an assignment.
+
+    Raises:
+      OSError: if there is not enough.
+    """
+    with open(path, 'r+b') as file:
+        try:
+            os.posix_fallocate(file.fileno(), 0, os.path.getsize(path))
+        except OSError as error:
+            error.filename = path
+            raise
+
+
 class FeatureWriter:
     """A feature file being filled, in any order, over several runs if need be."""
 
@@ -70,6 +86,8 @@ class FeatureWriter:
             open_memmap = np.lib.format.open_memmap
             rows = open_memmap(self._rows_path, 'w+', dtype=np.float32, shape=shape)
             done = open_memmap(self._done_path, 'w+', dtype=bool, shape=(num_images,))
+            for file in (self._rows_path, self._done_path):
+                _reserve(file)
             # Last: without it nothing of the two files is believed.
             write_text(self._origin_path, json.dumps(origin))
         self._rows, self._done = rows, done
@@ -126,7 +144,11 @@ class FeatureWriter:
         if len(missing):
             raise ValueError(f'{len(missing)} rows were not written, the first is {missing[0]}')
         del self._rows, self._done
-        write_text(self._path.removesuffix('.npy') + '.json', json.dumps(self._origin, indent=1))
+        # The origin comes last: at no moment does a new one stand beside older rows.
+        origin_path = self._path.removesuffix('.npy') + '.json'
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(origin_path)
         os.replace(self._rows_path, self._path)
+        write_text(origin_path, json.dumps(self._origin, indent=1))
         for path in (self._done_path, self._origin_path):
             os.remove(path)

@@ -18,6 +18,12 @@ def test_equal_seeds_drop_the_same():
     assert (_dropped([1, 2]) != _dropped([1, 3])).any()
 
 
+def test_two_layers_drop_differently():
+    with dropout_seed(tf.constant([1, 2])):
+        first, second = dropout(ONES, 0.8), dropout(ONES, 0.8)
+    assert (first.numpy() != second.numpy()).any()
+
+
 def test_keeps_the_share_and_the_sum():
     kept = np.mean([_dropped([0, step]) > 0 for step in range(20)])
     assert abs(kept - 0.8) < 0.01
