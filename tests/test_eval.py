@@ -278,7 +278,7 @@ def test_an_image_that_does_not_decode_is_refused_by_shard_and_number(
     manifest['splits']['validation']['shards'][shard.name]['bytes'] = shard.stat().st_size
     path.write_text(json.dumps(manifest))
     text = message(evaluator(own_data_dir).evaluate, str(trained))
-    assert f'{shard}: image 2 does not decode' in text
+    assert f'{shard}: its image 2 does not decode' in text
 
 
 def test_classes_without_images_have_no_accuracy_in_the_table(tmp_path):

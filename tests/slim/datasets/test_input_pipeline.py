@@ -7,6 +7,7 @@ import pathlib
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from slim.datasets import input_pipeline
 from slim.datasets.dataset import load_dataset
@@ -146,9 +147,12 @@ def test_files_come_with_their_indices(stripes):
 def test_a_bad_file_is_named(stripes, tmp_path):
     bad = tmp_path / 'page.jpg'
     bad.write_text('<html>')
+    picture = tmp_path / 'picture.jpg'  # TensorFlow's decoder would take it.
+    Image.new('RGB', (60, 60)).save(picture, 'PNG')
     good = str(next((stripes / 'stripes' / 'images').glob('*.jpg')))
     for paths, message in (
         ([good, str(bad)], f'{bad}: the file is not a JPEG'),
+        ([good, str(picture)], f'{picture}: the file is not a JPEG'),
         ([good, str(tmp_path / 'none.jpg')], 'none.jpg: the file is missing'),
     ):
         with pytest.raises(tf.errors.OpError) as failure:

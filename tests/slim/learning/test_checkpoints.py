@@ -260,3 +260,41 @@ def test_a_writer_killed_at_any_moment_leaves_whole_checkpoints(tmp_path):
             assert (values == checkpoint.global_step).all()
     checkpoints.save(str(tmp_path), {'x': tf.zeros([1])}, 10**6, max_to_keep=1)
     assert not [name for name in os.listdir(tmp_path) if name.startswith('.')]
+
+
+def _save_steps(folder, steps):
+    for step in steps:
+        checkpoints.save(str(folder), {'global_step': tf.constant(step, tf.int64)}, step)
+
+
+def test_a_state_file_rolled_back_by_hand_is_taken_at_its_word(tmp_path):
+    _save_steps(tmp_path, [1, 2, 3])
+    state = tmp_path / 'checkpoint'
+    state.write_text(state.read_text().replace('path: "model.ckpt-3"', 'path: "model.ckpt-2"', 1))
+    assert checkpoints.Checkpoint(str(tmp_path)).global_step == 2
+    assert tf.train.latest_checkpoint(str(tmp_path)).endswith('model.ckpt-2')
+    state.write_text('model_checkpoint_path: "model.ckpt-1"\n')
+    assert checkpoints.Checkpoint(str(tmp_path)).global_step == 1
+
+
+def test_without_a_state_file_the_names_tell(tmp_path):
+    _save_steps(tmp_path, [9, 10])
+    (tmp_path / 'checkpoint').unlink()
+    assert checkpoints.Checkpoint(str(tmp_path)).global_step == 10
+
+
+def test_a_folder_of_released_checkpoints_asks_for_one_of_them(tmp_path):
+    _save_steps(tmp_path, [0])
+    for suffix in ('.index', '.data-00000-of-00001'):
+        (tmp_path / f'model.ckpt-0{suffix}').rename(
+            tmp_path / f'inception_v3_iNat_299.ckpt{suffix}'
+        )
+    (tmp_path / 'checkpoint').unlink()
+    with pytest.raises(UserError, match='name one of its files: inception_v3_iNat_299.ckpt'):
+        checkpoints.Checkpoint(str(tmp_path))
+
+
+def test_a_name_of_a_checkpoint_is_told_from_that_of_a_folder(tmp_path):
+    assert checkpoints.is_checkpoint(str(tmp_path / 'model.ckpt-9'))
+    assert not checkpoints.is_checkpoint(str(tmp_path))
+    assert not checkpoints.is_checkpoint(str(tmp_path / 'not there yet'))

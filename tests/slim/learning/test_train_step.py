@@ -204,6 +204,15 @@ def test_two_devices_reach_what_one_reaches():
     _assert_equal_variables(two, one)
 
 
+def test_a_strategy_of_one_device_is_no_strategy():
+    """What trains on one GPU, here on a CPU."""
+    plain, one = _small_step(), _small_step(tf.distribute.OneDeviceStrategy('/cpu:0'))
+    for seed in range(2):
+        batch = _small_batch(seed)
+        assert one([batch]) == plain([batch])
+    _assert_equal_variables(one, plain, tolerance=0)
+
+
 def test_every_device_hears_what_one_asks_for():
     devices = tf.distribute.MirroredStrategy(
         ['/cpu:0', '/cpu:1'], cross_device_ops=tf.distribute.ReductionToOneDevice()
@@ -214,6 +223,7 @@ def test_every_device_hears_what_one_asks_for():
         for value in _small_batch()
     )
     assert step([(images, labels)], (0, 1)).control == (0, 2)
+    assert step.is_same_everywhere(10**6)
 
 
 def test_gradients_of_several_batches_make_one_update():

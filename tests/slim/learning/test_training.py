@@ -168,6 +168,7 @@ def test_stops_at_a_loss_that_is_not_finite_and_keeps_the_last_checkpoint(datase
         ({'trainable_scopes': ('Logitz',)}, 'Logitz matches no variable'),
         ({'checkpoint_path': 'nowhere/x.ckpt'}, 'no checkpoint nowhere/x.ckpt'),
         ({'moving_average_decay': 1.5}, 'between 0 and 1'),
+        ({'depth_multiplier': 0.0}, 'depth_multiplier must be above zero'),
         ({'optimizer': OptimizerParameters(name='adma')}, 'did you mean adam'),
         ({'schedule': Schedule('fixd')}, 'did you mean fixed'),
         ({'preprocessing_name': 'vg'}, 'did you mean vgg'),
@@ -185,3 +186,23 @@ def test_a_folder_that_cannot_be_written_is_told_of_before_anything_is_built(dat
     with pytest.raises(OSError):
         training.train(CONFIG, dataset, str(tmp_path / 'file' / 'x'))
     assert time.monotonic() - start < 2
+
+
+def test_a_damaged_checkpoint_is_named_with_what_to_do(dataset, tmp_path):
+    training.train(CONFIG, dataset, str(tmp_path))
+    newest = tmp_path / 'model.ckpt-3'
+    with open(f'{newest}.data-00000-of-00001', 'r+b') as file:
+        file.truncate(100)
+    config = _config(max_number_of_steps=5)
+    with pytest.raises(UserError, match=r'damaged.*remove .*model.ckpt-3\.\*'):
+        training.train(config, dataset, str(tmp_path))
+    for path in tmp_path.glob('model.ckpt-3.*'):
+        path.unlink()
+    training.train(config, dataset, str(tmp_path))
+    assert checkpoints.Checkpoint(str(tmp_path)).global_step == 5
+
+
+def test_a_mistake_in_the_data_leaves_no_training_behind(dataset, tmp_path):
+    with pytest.raises(UserError, match='labels_offset'):
+        training.train(_config(labels_offset=1), dataset, str(tmp_path / 'x'))
+    assert not (tmp_path / 'x').exists()

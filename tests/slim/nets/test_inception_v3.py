@@ -136,6 +136,7 @@ def test_without_classes_gives_pooled_features():
     with tf.Graph().as_default():
         net, end_points = inception_v3.inception_v3(tf.zeros([1, 299, 299, 3]), num_classes=None)
     assert net.shape == [1, 1, 1, 2048]
+    assert end_points['PreLogits'] is net
     assert not {'Logits', 'AuxLogits'} & set(end_points)
 
 

@@ -39,6 +39,22 @@ def test_rows_find_their_places_in_any_order(tmp_path):
     ]
 
 
+def test_at_no_moment_does_a_new_origin_stand_beside_older_rows(tmp_path):
+    for value, origin in ((1, ORIGIN), (2, {**ORIGIN, 'image_size': 448})):
+        writer = features.FeatureWriter(_path(tmp_path), 10, 4, origin)
+        writer.write(np.arange(10), np.full([10, 4], value, np.float32))
+        assert not features.is_complete(_path(tmp_path), origin)
+        writer.finish()
+        assert features.is_complete(_path(tmp_path), origin)
+        assert (np.load(_path(tmp_path), allow_pickle=False) == value).all()
+
+
+def test_rows_have_their_place_on_the_disk_before_they_are_written(tmp_path):
+    features.FeatureWriter(_path(tmp_path), 1000, 512, ORIGIN)
+    size = os.stat(_path(tmp_path) + features.UNFINISHED)
+    assert size.st_blocks * 512 >= 1000 * 512 * 4
+
+
 def test_a_row_that_was_never_written_is_found(tmp_path):
     writer = features.FeatureWriter(_path(tmp_path), 10, 4, ORIGIN)
     writer.write(np.arange(7), ROWS[:7])
