@@ -96,7 +96,7 @@ def test_two_machines_train_what_two_devices_of_one_machine_do(
 
     clones = run_script('train.py', *flags, f'--train_dir={tmp_path}/clones', '--num_clones=2')
     assert clones.returncode == 0, clones.stderr
-    assert '2 device(s), 8 images an update' in clones.stderr
+    assert '2 CPU device(s), 8 images an update' in clones.stderr
 
     start = read_checkpoint(tmp_path / 'worker 0', 0)
     machines = read_checkpoint(tmp_path / 'worker 0', STEPS)
