@@ -9,7 +9,7 @@ PREPROCESSING = {'inception': inception, 'vgg': vgg}
 
 # A window decoded on its own can differ from the same window of the whole image in its outermost
 # columns: there the decoder lacks the neighbours from which it interpolates subsampled colour. Two
-# more pixels on each side give it those; one was enough in 1,200 windows of 4:2:2 and 4:2:0 JPEGs.
+# more pixels on each side give it those; one was enough in 800 windows of 4:2:2 and 4:2:0 JPEGs.
 MARGIN = 2
 
 
