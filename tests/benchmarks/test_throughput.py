@@ -42,7 +42,6 @@ def run(*arguments, timeout=20):
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=timeout)
 
 
-@pytest.mark.timeout(300)
 def test_small_run(tmp_path):
     output = tmp_path / 'results.json'
     result = run(
