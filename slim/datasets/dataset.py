@@ -29,6 +29,18 @@ class Dataset:
     shards: tuple[str, ...]
     images_per_shard: tuple[int, ...]
 
+    def classes_left(self, labels_offset: int) -> int:
+        """How many classes there are when `labels_offset` is subtracted from every label.
+
+        Raises:
+          UserError: if it leaves none.
+        """
+        if not 0 <= labels_offset < self.num_classes:
+            raise UserError(
+                f'--labels_offset={labels_offset} leaves no class of {self.num_classes}'
+            )
+        return self.num_classes - labels_offset
+
 
 def dataset_folder(dataset_dir: str, dataset_name: str) -> str:
     """The folder of a dataset, which exists.

@@ -52,11 +52,15 @@ def latest_checkpoint(folder):
     return paths[-1] if paths else None
 
 
+def _names_in(folder):
+    """The names of all checkpoints in a folder, whoever wrote them."""
+    indices = sorted(glob.glob(os.path.join(glob.escape(folder), '*.index')))
+    return [os.path.basename(path).removesuffix('.index') for path in indices]
+
+
 def other_checkpoints(folder):
     """Names of a folder's checkpoints that no training of ours wrote: released ones, say."""
-    names = sorted(glob.glob(os.path.join(glob.escape(folder), '*.index')))
-    names = [os.path.basename(name).removesuffix('.index') for name in names]
-    return [name for name in names if not name.startswith(PREFIX + '-')]
+    return [name for name in _names_in(folder) if not name.startswith(PREFIX + '-')]
 
 
 def save(folder, tensors, step, max_to_keep=5):
@@ -91,12 +95,13 @@ def save(folder, tensors, step, max_to_keep=5):
         )
         for file in glob.glob(glob.escape(temporary) + '.*'):
             _flush(file)
+        # The index last: a checkpoint without one is no checkpoint.
+        for suffix in ('.data-00000-of-00001', '.index'):
+            os.replace(temporary + suffix, path + suffix)
     except tf.errors.OpError as error:
-        _remove_leftovers(folder)
         raise OSError(f'{path} could not be written: {error.message}') from error
-    # The index last: a checkpoint without one is no checkpoint.
-    for suffix in ('.data-00000-of-00001', '.index'):
-        os.replace(temporary + suffix, path + suffix)
+    finally:
+        _remove_leftovers(folder)
 
     kept = [other for other in list_checkpoints(folder) if other != path]
     kept.append(path)
@@ -157,11 +162,8 @@ def resolve(path):
     # A file of that very name is a checkpoint of TensorFlow's first format, in one piece.
     if not os.path.exists(path + '.index') and not os.path.isfile(path):
         folder = os.path.dirname(path) or '.'
-        there = sorted(
-            os.path.basename(name)[: -len('.index')]
-            for name in glob.glob(os.path.join(glob.escape(folder), '*.index'))
-        )
-        hint = f'; {folder} holds {", ".join(there)}' if there else ''
+        there = ', '.join(_names_in(folder))
+        hint = f'; {folder} holds {there}' if there else ''
         raise UserError(f'no checkpoint {path} (its file {path}.index is missing){hint}')
     return path
 
@@ -211,6 +213,7 @@ class RestoreReport:
     """What a restore did, as names of variables.
 
     Attributes:
+      path: of the checkpoint.
       restored: took their values from the checkpoint.
       averaged: those of them that took their moving average.
       excluded: left out by scope; they keep their initial values.

@@ -43,19 +43,6 @@ def _use_cpus(count):
     return [f'/cpu:{number}' for number in range(count)]
 
 
-def _gpus():
-    """The GPUs that TensorFlow can use; their memory is taken as it is needed."""
-    gpus = tf.config.list_physical_devices('GPU')
-    for gpu in gpus:
-        tf.config.experimental.set_memory_growth(gpu, True)
-    if not gpus and os.path.exists('/dev/nvidiactl') and 'CUDA_VISIBLE_DEVICES' not in os.environ:
-        log.warning(
-            'WARNING: this machine has an NVIDIA GPU that TensorFlow cannot use; '
-            './setup.sh gpu installs what it lacks'
-        )
-    return gpus
-
-
 def set_up(tf32=False):
     """Sets what holds for every use of TensorFlow. Call it before any other.
 
@@ -65,7 +52,14 @@ def set_up(tf32=False):
     Args:
       tf32: whether they may.
     """
-    _gpus()
+    gpus = tf.config.list_physical_devices('GPU')
+    for gpu in gpus:
+        tf.config.experimental.set_memory_growth(gpu, True)
+    if not gpus and os.path.exists('/dev/nvidiactl') and 'CUDA_VISIBLE_DEVICES' not in os.environ:
+        log.warning(
+            'WARNING: this machine has an NVIDIA GPU that TensorFlow cannot use; '
+            './setup.sh gpu installs what it lacks'
+        )
     tf.config.experimental.enable_tensor_float_32_execution(tf32)
 
 
@@ -77,7 +71,7 @@ def prefetch(batches, count=2):
 
 
 def create_strategy(num_clones=1, clone_on_cpu=False):
-    """The distribution strategy. Call it before anything is computed.
+    """The distribution strategy. Call it after `set_up`, before anything is computed.
 
     Args:
       num_clones: GPUs of this machine to use; without a GPU, that many logical CPU devices.
@@ -93,7 +87,7 @@ def create_strategy(num_clones=1, clone_on_cpu=False):
     several_machines = bool(_tf_config())
     if clone_on_cpu:
         tf.config.set_visible_devices([], 'GPU')
-    gpus = [] if clone_on_cpu else _gpus()
+    gpus = [] if clone_on_cpu else tf.config.list_physical_devices('GPU')
     if gpus and num_clones > len(gpus):
         raise UserError(f'--num_clones={num_clones}, but this machine has {len(gpus)} GPU(s)')
     if gpus:

@@ -81,11 +81,7 @@ class Evaluator:
         network = nets_factory.get_network(config.model_name)
         size = config.image_size or network.default_image_size
         network.check_image_size(size)
-        if not 0 <= config.labels_offset < dataset.num_classes:
-            raise UserError(
-                f'--labels_offset={config.labels_offset} leaves no class of {dataset.num_classes}'
-            )
-        self._num_classes = dataset.num_classes - config.labels_offset
+        self._num_classes = dataset.classes_left(config.labels_offset)
         network_fn = nets_factory.get_network_fn(config.model_name, self._num_classes)
         # The auxiliary head plays no part here, and its shape depends on the size of the images.
         self._model = Model(

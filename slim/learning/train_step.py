@@ -6,11 +6,10 @@ import tensorflow as tf
 
 from slim.errors import UserError
 from slim.learning import losses as loss_functions
+from slim.learning.checkpoints import AVERAGE_SUFFIX
 from slim.learning.optimizers import create_optimizer, create_slots
 from slim.learning.schedules import learning_rate_at
 from slim.nets.dropout import dropout_seed
-
-AVERAGE = 'ExponentialMovingAverage'
 
 
 @dataclass(frozen=True)
@@ -103,7 +102,9 @@ class TrainStep:
             self._averages = {}
             if moving_average_decay is not None:
                 self._averages = {
-                    name: tf.Variable(tf.zeros(v.shape), trainable=False, name=f'{name}/{AVERAGE}')
+                    name: tf.Variable(
+                        tf.zeros(v.shape), trainable=False, name=name + AVERAGE_SUFFIX
+                    )
                     for name, v in model_variables.items()
                 }
             self._optimizer = create_optimizer(optimizer, self._learning_rate)
@@ -117,7 +118,7 @@ class TrainStep:
 
     def variables(self):
         """All that a checkpoint holds, by TF1 name: model, slots, averages, global step."""
-        averages = {f'{name}/{AVERAGE}': v for name, v in self._averages.items()}
+        averages = {name + AVERAGE_SUFFIX: v for name, v in self._averages.items()}
         model = self.model.named_variables()
         return {**model, **self._slots, **averages, 'global_step': self.global_step}
 

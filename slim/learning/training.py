@@ -94,7 +94,7 @@ class _StopSignal:
             signal.signal(number, handler)
 
 
-def _check(config, dataset, network, replicas):
+def _check(config, network, replicas):
     """Refuses what cannot train, before anything heavy begins.
 
     Raises:
@@ -106,10 +106,6 @@ def _check(config, dataset, network, replicas):
             'it counts the images of all of them'
         )
     network.check_image_size(config.image_size or network.default_image_size)
-    if not 0 <= config.labels_offset < dataset.num_classes:
-        raise UserError(
-            f'--labels_offset={config.labels_offset} leaves no class of {dataset.num_classes}'
-        )
     if config.moving_average_decay is not None and not 0 < config.moving_average_decay < 1:
         raise UserError('--moving_average_decay must be between 0 and 1')
 
@@ -119,7 +115,7 @@ def create_train_step(config, dataset, strategy):
     network = nets_factory.get_network(config.model_name)
     network_fn = nets_factory.get_network_fn(
         config.model_name,
-        dataset.num_classes - config.labels_offset,
+        dataset.classes_left(config.labels_offset),
         config.weight_decay,
         is_training=True,
         batch_norm_decay=config.batch_norm_decay,
@@ -252,7 +248,7 @@ def train(config, dataset, train_dir, strategy=None, flags=None):
     """
     strategy = strategy or tf.distribute.get_strategy()
     network = nets_factory.get_network(config.model_name)
-    _check(config, dataset, network, strategy.num_replicas_in_sync)
+    _check(config, network, strategy.num_replicas_in_sync)
     chief = devices.is_chief()
     if chief:
         whole_files.check_writable(train_dir)

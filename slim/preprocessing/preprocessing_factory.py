@@ -44,6 +44,13 @@ def decode_window(encoded, shape, window):
     return tf.slice(padded, offset, tf.concat([window[2:], [3]], axis=0))
 
 
+def _cut_window(image, shape, window):
+    """A window of decoded pixels; the counterpart of `decode_window`."""
+    del shape
+    begin, size = tf.concat([window[:2], [0]], 0), tf.concat([window[2:], [3]], 0)
+    return tf.slice(image, begin, size)
+
+
 def get_preprocessing(name, is_training):
     """The preprocessing of decoded images, as slim's factory of the same name gives it.
 
@@ -58,19 +65,7 @@ def get_preprocessing(name, is_training):
     Raises:
       UserError: if the name is unknown.
     """
-    style = get_style(name)
-
-    def preprocess(image, height, width, seed=None):
-        shape = tf.shape(image)
-        if is_training:
-            window_seed, seed = tf.unstack(tf.random.split(seed, 2))
-            window = style.training_window(shape, window_seed)
-        else:
-            window = style.evaluation_window(shape)
-        begin, size = tf.concat([window[:2], [0]], 0), tf.concat([window[2:], [3]], 0)
-        return _finish(style, tf.slice(image, begin, size), height, width, is_training, seed)
-
-    return preprocess
+    return _preprocessing(name, is_training, tf.shape, _cut_window)
 
 
 def get_jpeg_preprocessing(name, is_training):
@@ -82,25 +77,23 @@ def get_jpeg_preprocessing(name, is_training):
     Raises:
       UserError: if the name is unknown.
     """
+    return _preprocessing(name, is_training, tf.io.extract_jpeg_shape, decode_window)
+
+
+def _preprocessing(name, is_training, shape_of, cut):
+    """A style's steps over a source of pixels: what tells its shape, and what cuts a window."""
     style = get_style(name)
 
-    def preprocess(encoded, height, width, seed=None):
-        shape = tf.io.extract_jpeg_shape(encoded)
+    def preprocess(source, height, width, seed=None):
+        shape = shape_of(source)
         if is_training:
             window_seed, seed = tf.unstack(tf.random.split(seed, 2))
-            window = style.training_window(shape, window_seed)
+            pixels = cut(source, shape, style.training_window(shape, window_seed))
+            image = style.finish_training(pixels, height, width, seed)
         else:
-            window = style.evaluation_window(shape)
-        pixels = decode_window(encoded, shape, window)
-        return _finish(style, pixels, height, width, is_training, seed)
+            pixels = cut(source, shape, style.evaluation_window(shape))
+            image = style.finish_evaluation(pixels, height, width)
+        # A resize loses the static shape.
+        return tf.ensure_shape(image, [height, width, 3])
 
     return preprocess
-
-
-def _finish(style, pixels, height, width, is_training, seed):
-    """The style's last step, with the static shape that a resize loses."""
-    if is_training:
-        image = style.finish_training(pixels, height, width, seed)
-    else:
-        image = style.finish_evaluation(pixels, height, width)
-    return tf.ensure_shape(image, [height, width, 3])

@@ -17,7 +17,6 @@ from tests import reference
 from tests.reference import deterministic
 
 RUNS = [run for run in reference.load('training_steps') if run['model_name'] == 'inception_v3']
-AVERAGE = '/' + train_step.AVERAGE
 
 # All layers of a deep network in batches of four: batch norm over four values of a 1x1 map (the
 # auxiliary head's) makes the last bit of one step the second digit two steps later. tf-slim's own
