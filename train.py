@@ -38,9 +38,9 @@ flags.DEFINE_integer(
 flags.DEFINE_integer('labels_offset', 0, 'Subtracted from every label.', lower_bound=0)
 flags.DEFINE_float(
     'batch_norm_decay',
-    0.9997,
-    'Of the moving mean and variance. A training from scratch of under some ten thousand steps '
-    'needs less, 0.95 say.',
+    None,
+    "Of the moving mean and variance; by default the network's own, 0.9997 of an Inception. A "
+    'training from scratch of under some ten thousand steps needs less, 0.95 say.',
     lower_bound=0.0,
     upper_bound=1.0,
 )
@@ -121,7 +121,15 @@ flags.DEFINE_integer(
     'max_checkpoints', 5, 'Newest checkpoints to keep; 0 keeps all.', lower_bound=0
 )
 
-# Devices and threads
+# Devices, precision and threads
+flags.DEFINE_enum(
+    'precision',
+    'float32',
+    ['float32', 'bfloat16', 'float16'],
+    'What the layers compute in. Variables, batch norm, logits and losses stay float32; with '
+    'float16 the loss is scaled.',
+)
+flags.DEFINE_boolean('jit_compile', False, 'Whether XLA compiles the network.')
 flags.DEFINE_boolean(
     'tf32', False, 'Whether GPUs may multiply with 10 bits of the mantissa: faster, less exact.'
 )

@@ -64,6 +64,8 @@ class TrainStep:
         moving_average_decay=None,
         replicas_to_aggregate=1,
         seed=0,
+        scale_loss=False,
+        jit_compile=False,
     ):
         """Creates all variables.
 
@@ -78,6 +80,10 @@ class TrainStep:
           moving_average_decay: of the variables' moving averages; None for no averages.
           replicas_to_aggregate: how many batches' gradients are collected before one update.
           seed: of dropout.
+          scale_loss: whether the loss is multiplied by a large number before its gradients are
+            taken and they are divided by it, so that float16 does not round the small ones to
+            zero. An update whose gradients overflow is left out, and the number halved.
+          jit_compile: whether XLA compiles the forward and backward pass.
 
         Raises:
           UserError: for an unknown optimizer or schedule, or a scope that matches nothing.
@@ -109,7 +115,15 @@ class TrainStep:
                 }
             self._optimizer = create_optimizer(optimizer, self._learning_rate)
             self._slots = create_slots(self._optimizer, optimizer.name, self.trained)
+            self._loss_scale = None
+            if scale_loss:
+                self._loss_scale = tf.compat.v1.mixed_precision.DynamicLossScale()
+                self._optimizer = tf.compat.v1.mixed_precision.MixedPrecisionLossScaleOptimizer(
+                    self._optimizer, self._loss_scale
+                )
         self._learning_rate()  # Tells of an unknown schedule here rather than in the first step.
+        if jit_compile:
+            self._gradients = tf.function(self._gradients, autograph=False, jit_compile=True)
         self._function = tf.function(self._update, autograph=False)
         self._snapshot = tf.function(self._read_all, autograph=False)
 
@@ -117,10 +131,12 @@ class TrainStep:
         return learning_rate_at(self._schedule, self.global_step, self._decay_steps)
 
     def variables(self):
-        """All that a checkpoint holds, by TF1 name: model, slots, averages, global step."""
+        """All that a checkpoint holds, by TF1 name: model, slots, averages, step, loss scale."""
         averages = {name + AVERAGE_SUFFIX: v for name, v in self._averages.items()}
         model = self.model.named_variables()
-        return {**model, **self._slots, **averages, 'global_step': self.global_step}
+        scale = self._loss_scale._weights if self._loss_scale else {}
+        scale = {f'loss_scale/{name}': v for name, v in scale.items()}
+        return {**model, **self._slots, **averages, **scale, 'global_step': self.global_step}
 
     def is_same_everywhere(self, number):
         """Whether all machines have called this with the same integer. All have to call it."""
@@ -242,7 +258,11 @@ class TrainStep:
             )
             losses['regularization'] = self.model.regularization_loss()
             total = tf.add_n(list(losses.values()))
+            if self._loss_scale:
+                total *= self._loss_scale()
         gradients = tape.gradient(total, trained, unconnected_gradients='zero')
+        if self._loss_scale:
+            gradients = [gradient / self._loss_scale() for gradient in gradients]
         return losses, gradients
 
     def _update_averages(self):

@@ -39,7 +39,7 @@ class TrainingConfig:
     preprocessing_name: str | None = None
     image_size: int | None = None
     labels_offset: int = 0
-    batch_norm_decay: float = 0.9997
+    batch_norm_decay: float | None = None
     weight_decay: float = 0.00004
     label_smoothing: float = 0.0
     # Where it starts, and what it trains
@@ -55,6 +55,8 @@ class TrainingConfig:
     replicas_to_aggregate: int = 1
     max_number_of_steps: int | None = None
     seed: int = 0
+    precision: str = 'float32'
+    jit_compile: bool = False
     # What it writes, and when
     log_every_n_steps: int = 10
     save_summaries_secs: float = 600
@@ -125,7 +127,7 @@ def create_train_step(config, dataset, strategy):
     size = config.image_size or network.default_image_size
     return TrainStep(
         strategy,
-        lambda: Model(network_fn, size, **arguments),
+        lambda: Model(network_fn, size, config.precision, **arguments),
         config.optimizer,
         config.schedule,
         schedules.decay_steps(config.schedule, dataset.num_images, config.images_per_update),
@@ -134,6 +136,8 @@ def create_train_step(config, dataset, strategy):
         moving_average_decay=config.moving_average_decay,
         replicas_to_aggregate=config.replicas_to_aggregate,
         seed=config.seed,
+        scale_loss=config.precision == 'float16',
+        jit_compile=config.jit_compile,
     )
 
 

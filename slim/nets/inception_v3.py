@@ -1,42 +1,22 @@
 """Inception-V3 (Szegedy et al., *Rethinking the Inception Architecture*, arXiv 1512.00567).
 
 The network is the table `LAYERS`, read from top to bottom; scope names are those of the released
-checkpoints, irregular ones included. Below it: what interprets the table, the two heads, the arg
-scope.
+checkpoints, irregular ones included. Below it the two heads. With a Squeeze-and-Excitation block
+after every Inception block it is `inception_v3_se`.
 """
 
-from typing import NamedTuple
+import functools
 
 import tensorflow as tf
 
 from slim.compat import tf_slim
+from slim.nets import inception_blocks
 from slim.nets.dropout import dropout
+from slim.nets.inception_blocks import AvgPool, Conv, MaxPool
 
+inception_v3_arg_scope = inception_blocks.inception_arg_scope
 
-class Conv(NamedTuple):
-    """Convolution, batch norm, ReLU."""
-
-    depth: int
-    kernel: tuple[int, int]
-    scope: str
-    stride: int = 1
-    padding: str = 'SAME'
-
-
-class MaxPool(NamedTuple):
-    """3x3 maximum, stride 2: halves the map."""
-
-    scope: str
-
-
-class AvgPool(NamedTuple):
-    """3x3 average, stride 1."""
-
-    scope: str = 'AvgPool_0a_3x3'
-
-
-# In the table a list is a sequence of layers; a tuple is branches side by side, concatenated in
-# depth. Sizes on the right are those of a 299x299 image.
+# Sizes on the right are those of a 299x299 image.
 
 
 def _mixed_35x35(pool_depth, first='Conv2d_0a_1x1', second='Conv2d_0b_5x5'):
@@ -134,51 +114,28 @@ LAYERS = {
 MINIMUM_IMAGE_SIZE = 75  # Below it the last reduction has nothing to slide over.
 
 
-def _apply(layer, net, depth):
-    """Applies a layer, a sequence (list) or side-by-side layers (tuple) of the table to `net`."""
-    match layer:
-        case Conv(channels, kernel, scope, stride, padding):
-            return tf_slim.conv2d(
-                net, depth(channels), kernel, stride=stride, padding=padding, scope=scope
-            )
-        case MaxPool(scope):
-            return tf_slim.max_pool2d(net, [3, 3], stride=2, padding='VALID', scope=scope)
-        case AvgPool(scope):
-            return tf_slim.avg_pool2d(net, [3, 3], stride=1, padding='SAME', scope=scope)
-        case list():
-            for step in layer:
-                net = _apply(step, net, depth)
-            return net
-        case tuple():
-            return tf.concat([_apply(branch, net, depth) for branch in layer], axis=3)
-
-
-def _apply_block(branches, net, depth, scope):
-    """Applies the branches of an Inception block, each under its own scope."""
-    with tf.compat.v1.variable_scope(scope):
-        outputs = []
-        for number, branch in enumerate(branches):
-            with tf.compat.v1.variable_scope(f'Branch_{number}'):
-                outputs.append(_apply(branch, net, depth))
-        return tf.concat(outputs, axis=3)
-
-
 def _scaled_depth(depth_multiplier, min_depth):
     """From a layer's channels in the table to those of a network scaled by `depth_multiplier`."""
     return lambda channels: max(int(channels * depth_multiplier), min_depth)
 
 
 def inception_v3_base(
-    inputs, final_endpoint='Mixed_7c', min_depth=16, depth_multiplier=1.0, scope=None
+    inputs,
+    final_endpoint='Mixed_7c',
+    min_depth=16,
+    depth_multiplier=1.0,
+    scope=None,
+    use_se=False,
 ):
     """Inception-V3 without its heads.
 
     Args:
-      inputs: float32 [batch, height, width, 3] in [-1, 1], at least 75x75.
+      inputs: float [batch, height, width, 3] in [-1, 1], at least 75x75.
       final_endpoint: name of the layer to stop at, a key of `LAYERS`.
       min_depth: the least number of channels that `depth_multiplier` leaves a convolution.
       depth_multiplier: scales the number of channels of every convolution; above zero.
       scope: variable scope, by default 'InceptionV3'.
+      use_se: whether a Squeeze-and-Excitation block follows every Inception block.
 
     Returns:
       The activation at `final_endpoint`, and a dictionary from each end point up to it to its
@@ -189,47 +146,22 @@ def inception_v3_base(
     """
     if depth_multiplier <= 0:
         raise ValueError(f'depth_multiplier must be greater than zero, not {depth_multiplier}.')
-    if final_endpoint not in LAYERS:
-        raise ValueError(f'Unknown end point {final_endpoint}; there are {", ".join(LAYERS)}.')
-    height, width = inputs.shape[1:3]
-    if min(height or MINIMUM_IMAGE_SIZE, width or MINIMUM_IMAGE_SIZE) < MINIMUM_IMAGE_SIZE:
-        raise ValueError(
-            f'inception_v3 takes images of {MINIMUM_IMAGE_SIZE}x{MINIMUM_IMAGE_SIZE} pixels or '
-            f'more, not {height}x{width}.'
-        )
-
+    inception_blocks.check_size(inputs, MINIMUM_IMAGE_SIZE)
     depth = _scaled_depth(depth_multiplier, min_depth)
-    end_points = {}
-    net = inputs
     with tf.compat.v1.variable_scope(scope, 'InceptionV3', [inputs]):
-        for name, layer in LAYERS.items():
-            is_block = isinstance(layer, tuple) and not hasattr(layer, '_fields')
-            net = _apply_block(layer, net, depth, name) if is_block else _apply(layer, net, depth)
-            end_points[name] = net
-            if name == final_endpoint:
-                return net, end_points
+        return inception_blocks.build(LAYERS, inputs, final_endpoint, depth, use_se)
 
 
 def _auxiliary_logits(net, num_classes, depth, spatial_squeeze):
-    """The auxiliary head on Mixed_6e (section 4 of the paper): [batch, num_classes].
+    """The auxiliary head on Mixed_6e (section 4 of the paper): [batch, num_classes] in float32.
 
-    Returns None where the map is smaller than the head's first 5x5 pooling. Where it is so large
-    that the head gives a map of logits (448 pixels and up), their mean is taken.
+    Where the map is so large that the head gives a map of logits (448 pixels and up), their mean
+    is taken.
     """
-    if min(net.shape[1:3]) < 5:
-        return None
     normal = tf.compat.v1.truncated_normal_initializer
     with tf.compat.v1.variable_scope('AuxLogits'):
-        net = tf_slim.avg_pool2d(net, [5, 5], stride=3, padding='VALID', scope='AvgPool_1a_5x5')
-        net = tf_slim.conv2d(net, depth(128), [1, 1], scope='Conv2d_1b_1x1')
-        kernel = [min(size, 5) for size in net.shape[1:3]]
-        net = tf_slim.conv2d(
-            net,
-            depth(768),
-            kernel,
-            weights_initializer=normal(0.0, 0.01),
-            padding='VALID',
-            scope='Conv2d_2a_{}x{}'.format(*kernel),
+        net = inception_blocks.auxiliary_features(
+            net, 'Conv2d_2a_{}x{}', depth, weights_initializer=normal(0.0, 0.01)
         )
         net = tf_slim.conv2d(
             net,
@@ -258,11 +190,12 @@ def inception_v3(
     create_aux_logits=True,
     scope='InceptionV3',
     global_pool=False,
+    use_se=False,
 ):
     """Inception-V3 with its classifier and, in `end_points['AuxLogits']`, its auxiliary one.
 
     Args:
-      inputs: float32 [batch, height, width, 3] in [-1, 1], at least 75x75, of static size.
+      inputs: float [batch, height, width, 3] in [-1, 1], at least 75x75, of static size.
       num_classes: width of the logits; 0 or None leaves both heads out and returns the pooled
         features [batch, 1, 1, channels].
       is_training: whether batch norm uses the batch's statistics and dropout is active.
@@ -277,6 +210,7 @@ def inception_v3(
       global_pool: whether to average the whole last map. Otherwise the pooling window is 8x8 as in
         2018, which at 299 pixels is the same; where that window would not cover the map in one
         step (map of 10x10, images of 363 pixels and up) the whole map is averaged regardless.
+      use_se: as in `inception_v3_base`.
 
     Returns:
       Logits float32 [batch, num_classes] and the dictionary of end points.
@@ -289,16 +223,21 @@ def inception_v3(
         tf_slim.arg_scope([tf_slim.batch_norm, dropout], is_training=is_training),
     ):
         net, end_points = inception_v3_base(
-            inputs, min_depth=min_depth, depth_multiplier=depth_multiplier, scope=variable_scope
+            inputs,
+            min_depth=min_depth,
+            depth_multiplier=depth_multiplier,
+            scope=variable_scope,
+            use_se=use_se,
         )
-        if create_aux_logits and num_classes:
+        mixed_6e = end_points['Mixed_6e']
+        if create_aux_logits and num_classes and inception_blocks.has_room_for_head(mixed_6e):
             depth = _scaled_depth(depth_multiplier, min_depth)
-            mixed_6e = end_points['Mixed_6e']
-            aux_logits = _auxiliary_logits(mixed_6e, num_classes, depth, spatial_squeeze)
-            if aux_logits is not None:
-                end_points['AuxLogits'] = aux_logits
+            end_points['AuxLogits'] = _auxiliary_logits(
+                mixed_6e, num_classes, depth, spatial_squeeze
+            )
 
         with tf.compat.v1.variable_scope('Logits'):
+            net = tf.cast(net, tf.float32)
             height, width = net.shape[1:3]
             if global_pool or max(height, width) > 9:
                 net = tf.reduce_mean(net, [1, 2], keepdims=True, name='GlobalPool')
@@ -331,47 +270,5 @@ def inception_v3(
 
 inception_v3.default_image_size = 299
 
-
-def inception_v3_arg_scope(
-    weight_decay=0.00004,
-    use_batch_norm=True,
-    batch_norm_decay=0.9997,
-    batch_norm_epsilon=0.001,
-    activation_fn=tf.nn.relu,
-):
-    """Defaults of every layer of the Inception family: weight decay, batch norm, ReLU.
-
-    Args:
-      weight_decay: factor of the L2 loss (half the sum of squares) of each layer's weights.
-      use_batch_norm: whether a batch norm without scale follows each convolution.
-      batch_norm_decay: decay of the moving mean and variance.
-      batch_norm_epsilon: added to the variance.
-      activation_fn: after each convolution.
-
-    Returns:
-      An arg scope to build the network under.
-    """
-    normalizer = {
-        'normalizer_fn': tf_slim.batch_norm if use_batch_norm else None,
-        'normalizer_params': {
-            'decay': batch_norm_decay,
-            'epsilon': batch_norm_epsilon,
-            'updates_collections': tf.compat.v1.GraphKeys.UPDATE_OPS,
-            'fused': None,
-        }
-        if use_batch_norm
-        else {},
-    }
-    with (
-        tf_slim.arg_scope(
-            [tf_slim.conv2d, tf_slim.fully_connected],
-            weights_regularizer=tf_slim.l2_regularizer(weight_decay),
-        ),
-        tf_slim.arg_scope(
-            [tf_slim.conv2d],
-            weights_initializer=tf_slim.variance_scaling_initializer(),
-            activation_fn=activation_fn,
-            **normalizer,
-        ) as scope,
-    ):
-        return scope
+# As released with the paper; end points and arguments are those of `inception_v3`.
+inception_v3_se = functools.partial(inception_v3, scope='InceptionV3SE', use_se=True)
