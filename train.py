@@ -22,6 +22,12 @@ flags.DEFINE_string('train_dir', None, 'Folder for checkpoints and event files. 
 flags.DEFINE_string('dataset_dir', './data/', 'Folder that holds the datasets.')
 flags.DEFINE_string('dataset_name', None, 'Dataset, a folder of --dataset_dir. Required.')
 flags.DEFINE_enum('dataset_split_name', 'train', ['train', 'validation'], 'train or validation.')
+flags.DEFINE_integer(
+    'max_images_per_class',
+    None,
+    'Images of a class to train on, chosen by --seed; by default all. Reads the shards once.',
+    lower_bound=1,
+)
 
 # Network and images
 flags.DEFINE_string('model_name', 'inception_v3', 'Network to train.')
@@ -50,14 +56,17 @@ flags.DEFINE_string('checkpoint_path', None, 'Checkpoint to start from, or a fol
 flags.DEFINE_list(
     'checkpoint_exclude_scopes',
     [],
-    'Variables not to take from it, as parts of names: Logits also means AuxLogits.',
+    'Variables not to take from it, as parts of names (Logits also means AuxLogits); last_layer '
+    "stands for the network's classifiers, whatever they are called.",
 )
 flags.DEFINE_boolean(
     'ignore_missing_vars', False, 'Whether what the checkpoint lacks starts from scratch.'
 )
 
 # What is trained, and how
-flags.DEFINE_list('trainable_scopes', None, 'Variables to train, as parts of names; default all.')
+flags.DEFINE_list(
+    'trainable_scopes', None, 'Variables to train, as parts of names, or last_layer; default all.'
+)
 flags.DEFINE_enum(
     'optimizer',
     'rmsprop',
@@ -155,11 +164,15 @@ def main(flags):
     command_line.warn(catalogue_warnings(dataset))
     nets_factory.get_network(flags.model_name)
     import_tensorflow('slim.compat')
-    from slim.learning import devices, training
+    from slim.datasets import subset
+    from slim.learning import devices, precision, training
     from slim.learning.optimizers import OptimizerParameters
     from slim.learning.schedules import Schedule
 
     devices.set_up(flags.tf32)
+    precision.warn_if_slow(flags.precision)
+    if flags.max_images_per_class:
+        dataset = subset.limit_images_per_class(dataset, flags.max_images_per_class, flags.seed)
     if flags.deterministic:
         devices.use_deterministic_operations()
     strategy = devices.create_strategy(flags.num_clones, flags.clone_on_cpu)

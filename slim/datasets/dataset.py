@@ -1,7 +1,9 @@
 """A dataset as the scripts ask for it: by the names of its folder and of a split."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+import numpy as np
 
 from slim.datasets import catalogue, manifest, split_lists
 from slim.errors import UserError, nearest
@@ -19,6 +21,7 @@ class Dataset:
       class_names: by label.
       shards: paths of the TFRecord files, in order.
       images_per_shard: how many images each of them holds.
+      kept: bool, one for each image of the shards in turn, whether it counts; None if all do.
     """
 
     name: str
@@ -28,6 +31,7 @@ class Dataset:
     class_names: tuple[str, ...]
     shards: tuple[str, ...]
     images_per_shard: tuple[int, ...]
+    kept: np.ndarray | None = field(default=None, compare=False)
 
     def classes_left(self, labels_offset: int) -> int:
         """How many classes there are when `labels_offset` is subtracted from every label.

@@ -6,6 +6,7 @@ is augmented by randomness drawn from the seed and p. So a training that resumes
 exactly what it would have seen, whatever the number of threads, readers or machines.
 """
 
+import functools
 from dataclasses import dataclass
 
 import tensorflow as tf
@@ -42,13 +43,25 @@ class Share:
     replicas: int = 1
 
 
+def _records(dataset, shard):
+    """The serialized Examples that a shard, given by its number, has to give."""
+    records = tf.data.TFRecordDataset(tf.gather(tf.constant(dataset.shards), shard))
+    if dataset.kept is None:
+        return records
+    counts = tf.constant(dataset.images_per_shard, tf.int64)
+    begin = tf.reduce_sum(counts[:shard])
+    kept = tf.constant(dataset.kept)[begin : begin + tf.gather(counts, shard)]
+    both = tf.data.Dataset.zip(records, tf.data.Dataset.from_tensor_slices(kept))
+    return both.filter(lambda _, kept: kept).map(lambda record, _: record)
+
+
 def _epoch(dataset, epoch, skip, seed, num_readers):
     """The serialized Examples of one epoch in its order, without the first `skip`."""
     shards = tf.random.experimental.stateless_shuffle(
-        tf.constant(dataset.shards), seed=tf.stack([tf.cast(seed, tf.int64), epoch])
+        tf.range(len(dataset.shards)), seed=tf.stack([tf.cast(seed, tf.int64), epoch])
     )
     records = tf.data.Dataset.from_tensor_slices(shards).interleave(
-        tf.data.TFRecordDataset,
+        functools.partial(_records, dataset),
         cycle_length=min(num_readers, len(dataset.shards)),
         block_length=1,
         num_parallel_calls=tf.data.AUTOTUNE,

@@ -80,6 +80,12 @@ def parse_example(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     return features['image/encoded'], features['image/class/label']
 
 
+def parse_labels(serialized: tf.Tensor) -> tf.Tensor:
+    """The labels, int64 [n], of n serialized Examples, string [n]."""
+    label = {'image/class/label': tf.io.FixedLenFeature([], tf.int64)}
+    return tf.io.parse_example(serialized, label)['image/class/label']
+
+
 def write_shard(path: str, examples: Iterable[bytes]) -> None:
     """Writes serialized Examples to a shard, whole or not at all.
 

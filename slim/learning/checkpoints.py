@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from slim.datasets.whole_files import write_text
 from slim.errors import UserError
+from slim.learning.scopes import select
 
 AVERAGE_SUFFIX = '/ExponentialMovingAverage'
 PREFIX = 'model.ckpt'
@@ -255,7 +256,12 @@ def choose_weights(checkpoint, weights):
 
 
 def restore(
-    variables, checkpoint, exclude_scopes=(), ignore_missing_vars=False, use_averages=False
+    variables,
+    checkpoint,
+    exclude_scopes=(),
+    ignore_missing_vars=False,
+    use_averages=False,
+    last_layer_scopes=(),
 ):
     """Sets variables from a checkpoint by name. Nothing is changed before everything is read.
 
@@ -266,6 +272,7 @@ def restore(
       ignore_missing_vars: whether a variable that the checkpoint lacks keeps its value rather than
         being an error.
       use_averages: whether to read `<name>/ExponentialMovingAverage` where it is there.
+      last_layer_scopes: what 'last_layer' among `exclude_scopes` stands for.
 
     Returns:
       A `RestoreReport`.
@@ -274,20 +281,13 @@ def restore(
       UserError: if a variable is missing or has another shape, naming it, both shapes and the flag
         that would help; if an excluded scope matches nothing; if the file is damaged.
     """
-    for scope in exclude_scopes:
-        if not any(scope in name for name in variables):
-            roots = sorted({'/'.join(name.split('/')[:2]) for name in variables})
-            raise UserError(
-                f'--checkpoint_exclude_scopes={scope} matches no variable of the network; '
-                f'there are {", ".join(roots)}'
-            )
+    excluded = select(variables, exclude_scopes, 'checkpoint_exclude_scopes', last_layer_scopes)
     sources = {
         name: name + AVERAGE_SUFFIX
         if use_averages and name + AVERAGE_SUFFIX in checkpoint.shapes
         else name
         for name in variables
     }
-    excluded = [name for name in variables if any(scope in name for scope in exclude_scopes)]
     asked = [name for name in variables if name not in set(excluded)]
     new = [name for name in asked if sources[name] not in checkpoint.shapes]
     if new and not ignore_missing_vars:

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-from slim.errors import UserError
 from slim.learning import losses as loss_functions
 from slim.learning.checkpoints import AVERAGE_SUFFIX
 from slim.learning.optimizers import create_optimizer, create_slots
 from slim.learning.schedules import learning_rate_at
+from slim.learning.scopes import select
 from slim.nets.dropout import dropout_seed
 
 
@@ -29,10 +29,8 @@ class StepResult:
     control: tuple[int, ...]
 
 
-def select_trainable(variables, scopes):
+def select_trainable(variables, scopes, last_layer_scopes=()):
     """The trainable variables whose names contain one of `scopes` (all of them if None).
-
-    Scopes match as substrings, as in 2018: 'Logits' also means 'AuxLogits'.
 
     Raises:
       UserError: if a scope matches nothing.
@@ -40,13 +38,8 @@ def select_trainable(variables, scopes):
     trainable = {name: v for name, v in variables.items() if v.trainable}
     if scopes is None:
         return trainable
-    for scope in scopes:
-        if not any(scope in name for name in trainable):
-            roots = sorted({'/'.join(name.split('/')[:2]) for name in trainable})
-            raise UserError(
-                f'--trainable_scopes={scope} matches no variable; there are {", ".join(roots)}'
-            )
-    return {n: v for n, v in trainable.items() if any(scope in n for scope in scopes)}
+    chosen = select(trainable, scopes, 'trainable_scopes', last_layer_scopes)
+    return {name: trainable[name] for name in chosen}
 
 
 class TrainStep:
@@ -60,6 +53,7 @@ class TrainStep:
         schedule,
         decay_steps,
         trainable_scopes=None,
+        last_layer_scopes=(),
         label_smoothing=0.0,
         moving_average_decay=None,
         replicas_to_aggregate=1,
@@ -75,7 +69,8 @@ class TrainStep:
           optimizer: an `OptimizerParameters`.
           schedule: a `Schedule`, whose stairs are of `decay_steps` updates.
           decay_steps: see `schedules.decay_steps`.
-          trainable_scopes: list of scopes to train, or None for all; see `select_trainable`.
+          trainable_scopes: list of scopes to train, or None for all; see `scopes.select`.
+          last_layer_scopes: what 'last_layer' among them stands for.
           label_smoothing: see `losses.cross_entropy`.
           moving_average_decay: of the variables' moving averages; None for no averages.
           replicas_to_aggregate: how many batches' gradients are collected before one update.
@@ -97,7 +92,7 @@ class TrainStep:
         with strategy.scope():
             self.model = create_model()
             model_variables = self.model.named_variables()
-            self.trained = select_trainable(model_variables, trainable_scopes)
+            self.trained = select_trainable(model_variables, trainable_scopes, last_layer_scopes)
             self.global_step = tf.Variable(
                 0,
                 dtype=tf.int64,

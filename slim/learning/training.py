@@ -132,6 +132,7 @@ def create_train_step(config, dataset, strategy):
         config.schedule,
         schedules.decay_steps(config.schedule, dataset.num_images, config.images_per_update),
         trainable_scopes=config.trainable_scopes,
+        last_layer_scopes=network.last_layer_scopes,
         label_smoothing=config.label_smoothing,
         moving_average_decay=config.moving_average_decay,
         replicas_to_aggregate=config.replicas_to_aggregate,
@@ -178,6 +179,7 @@ def initialize(step, config, train_dir):
             step.model.named_variables(),
             checkpoints.Checkpoint(config.checkpoint_path),
             exclude_scopes=config.checkpoint_exclude_scopes,
+            last_layer_scopes=nets_factory.get_network(config.model_name).last_layer_scopes,
             ignore_missing_vars=config.ignore_missing_vars,
         )
         log.info('fine-tuning: %s', report)

@@ -268,7 +268,7 @@ def test_only_the_trainable_scopes_move_and_statistics_always_do():
 def test_scopes_match_as_parts_of_names():
     names = {f'InceptionV3/{scope}/weights': tf.Variable(0.0) for scope in ('AuxLogits', 'Logits')}
     assert set(train_step.select_trainable(names, ['Logits'])) == set(names)
-    with pytest.raises(UserError, match='Logitz matches no variable; there are InceptionV3/Aux'):
+    with pytest.raises(UserError, match='Logitz matches no variable of the network; there are InceptionV3/Aux'):
         train_step.select_trainable(names, ['Logitz'])
 
 
