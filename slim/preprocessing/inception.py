@@ -6,6 +6,8 @@ flip, brightness, saturation. Evaluation: the central 87.5%, bilinear resize. Bo
 
 import tensorflow as tf
 
+from slim.preprocessing import crops
+
 AREA_RANGE = (0.05, 1.0)
 ASPECT_RATIO_RANGE = (0.75, 1.33)
 CENTRAL_FRACTION = 0.875
@@ -71,6 +73,22 @@ def finish_training(window, height, width, seed):
 def finish_evaluation(window, height, width):
     """Resizes the window, uint8 [., ., 3], to float32 [height, width, 3] in [-1, 1]."""
     return (_resize(window, height, width) - 0.5) * 2.0
+
+
+def evaluation_crops(image, height, width):
+    """The six crops of an image, the first as `finish_evaluation` makes it of the central window.
+
+    Args:
+      image: uint8 [., ., 3], the whole photograph.
+      height, width: of each crop, in pixels.
+
+    Returns:
+      float32 [6, height, width, 3] in [-1, 1], in the order of `crops.six_windows`.
+    """
+    shape = tf.shape(image)
+    windows = crops.six_windows(shape, evaluation_window(shape))
+    cut = [crops.cut(image, window) for window in tf.unstack(windows)]
+    return tf.stack([finish_evaluation(window, height, width) for window in cut])
 
 
 def displayable(images):

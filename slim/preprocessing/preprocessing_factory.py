@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from slim.errors import UserError, nearest
-from slim.preprocessing import inception, vgg
+from slim.preprocessing import crops, inception, vgg
 
 PREPROCESSING = {'inception': inception, 'vgg': vgg}
 
@@ -47,8 +47,7 @@ def decode_window(encoded, shape, window):
 def _cut_window(image, shape, window):
     """A window of decoded pixels; the counterpart of `decode_window`."""
     del shape
-    begin, size = tf.concat([window[:2], [0]], 0), tf.concat([window[2:], [3]], 0)
-    return tf.slice(image, begin, size)
+    return crops.cut(image, window)
 
 
 def get_preprocessing(name, is_training):
@@ -78,6 +77,32 @@ def get_jpeg_preprocessing(name, is_training):
       UserError: if the name is unknown.
     """
     return _preprocessing(name, is_training, tf.io.extract_jpeg_shape, decode_window)
+
+
+def get_jpeg_crops(name):
+    """The preprocessing of evaluation on 12 crops: six of them, whose mirror images are the others.
+
+    The JPEG is decoded once, as a whole.
+
+    Args:
+      name: a key of `PREPROCESSING`.
+
+    Returns:
+      `preprocess(encoded, height, width)`: string scalar to float32 [6, height, width, 3] in the
+      order of `crops.six_windows`. The first is, bit for bit, what `get_jpeg_preprocessing` gives.
+
+    Raises:
+      UserError: if the name is unknown.
+    """
+    style = get_style(name)
+
+    def preprocess(encoded, height, width):
+        shape = tf.io.extract_jpeg_shape(encoded)
+        image = decode_window(encoded, shape, crops.whole_window(shape))
+        six = style.evaluation_crops(image, height, width)
+        return tf.ensure_shape(six, [crops.NUM_WINDOWS, height, width, 3])
+
+    return preprocess
 
 
 def _preprocessing(name, is_training, shape_of, cut):

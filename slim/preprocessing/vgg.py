@@ -8,6 +8,8 @@ could not cut from them, they grow in proportion.
 
 import tensorflow as tf
 
+from slim.preprocessing import crops
+
 MEAN_COLOUR = (123.68, 116.78, 103.94)  # red, green, blue, in 0 to 255
 SHORTER_SIDE = (256, 512)
 DESIGNED_FOR = 224
@@ -35,7 +37,7 @@ def training_window(shape, seed):
 
 def evaluation_window(shape):
     """The whole image, as `training_window`."""
-    return tf.concat([tf.zeros([2], tf.int32), shape[:2]], axis=0)
+    return crops.whole_window(shape)
 
 
 def finish_training(image, height, width, seed):
@@ -58,10 +60,35 @@ def finish_training(image, height, width, seed):
 def finish_evaluation(image, height, width):
     """Resizes, takes the central [height, width] and subtracts the mean colour: float32."""
     image = _resize_shorter_side(image, _shorter_side(SHORTER_SIDE[0], height, width))
-    size = tf.shape(image)
-    top, left = (size[0] - height) // 2, (size[1] - width) // 2
-    image = tf.slice(image, tf.stack([top, left, 0]), [height, width, 3])
+    image = crops.cut(image, _central_window(image, height, width))
     return image - tf.constant(MEAN_COLOUR)
+
+
+def _central_window(image, height, width):
+    """The central [height, width] of a resized image: int32 [4], top, left, height, width."""
+    size = tf.stack([height, width])
+    return tf.concat([(tf.shape(image)[:2] - size) // 2, size], axis=0)
+
+
+def evaluation_crops(image, height, width):
+    """The six crops of an image, the first as `finish_evaluation` makes it.
+
+    Central window and corners are cut after the resize of the shorter side; the whole image is
+    resized to [height, width], whatever its aspect.
+
+    Args:
+      image: uint8 [., ., 3], the whole photograph.
+      height, width: of each crop, in pixels.
+
+    Returns:
+      float32 [6, height, width, 3], mean subtracted, in the order of `crops.six_windows`.
+    """
+    resized = _resize_shorter_side(image, _shorter_side(SHORTER_SIDE[0], height, width))
+    central = _central_window(resized, height, width)
+    *windows, _ = tf.unstack(crops.six_windows(tf.shape(resized), central))
+    cut = [crops.cut(resized, window) for window in windows]
+    whole = tf.raw_ops.ResizeBilinear(images=tf.expand_dims(image, 0), size=[height, width])[0]
+    return tf.stack([*cut, whole]) - tf.constant(MEAN_COLOUR)
 
 
 def displayable(images):
