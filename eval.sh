@@ -4,6 +4,8 @@
 #   CUDA_VISIBLE_DEVICES=1 ./eval.sh
 #   CUDA_VISIBLE_DEVICES= DATASET_NAME=demo ./eval.sh     on the CPU
 #   ./eval.sh --once                                       the newest checkpoint, and end
+#   NUM_CROPS=12 ./eval.sh --once                          on 12 crops of each image
+#   MODEL_DIR=A,B EVAL_DIR=C EVAL_IMAGE_SIZE=299,560 ./eval.sh      the newest of A and B together
 #
 # It waits for more until Ctrl-C; TIMEOUT_SECS=600 ends it after ten minutes without a new one.
 set -euo pipefail
@@ -16,7 +18,14 @@ fi
 DATASET_NAME=${DATASET_NAME-cub_200}
 DATASET_DIR=${DATASET_DIR-./data/}
 MODEL_DIR=${MODEL_DIR-./checkpoints/${DATASET_NAME}}
-EVAL_DIR=${EVAL_DIR-${MODEL_DIR}/eval}
+NUM_CROPS=${NUM_CROPS-1}
+# A table's name tells the step alone, so those of 12 crops have a folder of their own. An ensemble
+# has none by itself.
+case "$MODEL_DIR,$NUM_CROPS" in
+    *,*,*) EVAL_DIR=${EVAL_DIR?"say where the results of $MODEL_DIR go"} ;;
+    *,1) EVAL_DIR=${EVAL_DIR-${MODEL_DIR}/eval} ;;
+    *) EVAL_DIR=${EVAL_DIR-${MODEL_DIR}/eval_${NUM_CROPS}_crops} ;;
+esac
 MODEL_NAME=${MODEL_NAME-inception_v3}
 EVAL_BATCH_SIZE=${EVAL_BATCH_SIZE-100}
 EVAL_IMAGE_SIZE=${EVAL_IMAGE_SIZE-299}
@@ -29,6 +38,7 @@ exec "$PYTHON" eval.py \
     --dataset_dir="$DATASET_DIR" \
     --dataset_name="$DATASET_NAME" \
     --model_name="$MODEL_NAME" \
+    --num_crops="$NUM_CROPS" \
     --batch_size="$EVAL_BATCH_SIZE" \
     --eval_image_size="$EVAL_IMAGE_SIZE" \
     --eval_interval_secs="$EVAL_INTERVAL_SECS" \

@@ -37,7 +37,7 @@ GONE = {
 def require(flag_values, *names):
     """Raises a `UserError` for the first of the flags `names` that was not given."""
     for name in names:
-        if getattr(flag_values, name) in (None, ''):
+        if getattr(flag_values, name) in (None, '', []):
             raise UserError(f'--{name} is required; see --help')
 
 
@@ -46,6 +46,34 @@ def choose(flag_values, name, choices):
     for value in getattr(flag_values, name):
         if value not in choices:
             raise UserError(f'--{name}: there is no {value}{nearest(value, choices)}')
+
+
+def one_each(flag_values, name, members, convert=str):
+    """The values of a list flag, as many as another list flag has: its own, or its one for all.
+
+    Args:
+      flag_values: the flags.
+      name: of the flag. Where it was not given, each value is None.
+      members: name of the other flag.
+      convert: makes a value of its text.
+
+    Returns:
+      A tuple.
+
+    Raises:
+      UserError: if there is another number of values, or one of them is nothing to `convert`.
+    """
+    values, count = getattr(flag_values, name) or [], len(getattr(flag_values, members))
+    if len(values) not in (0, 1, count):
+        raise UserError(
+            f'--{name} has {len(values)} values and --{members} has {count}; give one for all or '
+            'one for each'
+        )
+    try:
+        values = [convert(value) for value in values] or [None]
+    except ValueError as error:
+        raise UserError(f'--{name}: {error}') from error
+    return tuple(values if len(values) == count else values * count)
 
 
 def warn(warnings):

@@ -1,14 +1,21 @@
+import csv
+import dataclasses
 import json
+import os
 import re
 import shutil
 import signal
+import subprocess
 import time
 
 import numpy as np
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.util.tensor_util import make_ndarray
 
 from slim.datasets.dataset import load_dataset
 from slim.errors import UserError
+from slim.nets import nets_factory
 
 SMALL = ('--depth_multiplier=0.25', '--eval_image_size=75')
 
@@ -36,6 +43,19 @@ def test_help_teaches_every_flag_without_tensorflow(root, run_script, without_te
         (['--moving_average_decay=0.99'], ['--moving_average_decay of 2018 is gone', '--weights']),
         (['--master', 'local'], ['--master of 2018 is gone', 'TF_CONFIG']),
         (['--quantize'], ['--quantize of 2018 is gone']),
+        (['--checkpoint_path='], ['--checkpoint_path is required']),
+        (['--checkpoint_path=a,,b'], ['--checkpoint_path=a,,b has an empty entry']),
+        (['--checkpoint_path=c', '--model_name='], ['--model_name is required']),
+        (
+            ['--checkpoint_path=a,b,c', '--model_name=inception_v3,inception_v3'],
+            ['--model_name has 2 values', '--checkpoint_path has 3', 'one for each'],
+        ),
+        (
+            ['--checkpoint_path=c', '--eval_image_size=75,91'],
+            ['--eval_image_size has 2 values', '--checkpoint_path has 1'],
+        ),
+        (['--checkpoint_path=a,b', '--eval_image_size=75,big'], ['--eval_image_size', 'big']),
+        (['--num_crops=5'], ['num_crops', '5', '1', '12']),
     ],
 )
 def test_mistakes_in_flags_get_one_line_without_tensorflow(
@@ -135,6 +155,59 @@ def test_it_ends_well_after_the_given_time_without_a_new_checkpoint(run_script, 
     lines = result.stdout.splitlines()
     assert [line.split(': ')[0] for line in lines] == ['step 0', 'step 3']
     assert all(line.endswith(' on 32 images') for line in lines)
+
+
+def test_twelve_crops_and_an_ensemble_end_by_themselves_with_table_and_curves(
+    run_script, flags, trained, tmp_path
+):
+    twelve = run_script(
+        'eval.py', *flags, f'--checkpoint_path={trained}', '--num_crops=12', '--once'
+    )
+    assert twelve.returncode == 0, twelve.stderr
+    assert re.fullmatch(r'step 3: eval/Accuracy\[.* on 32 images\n', twelve.stdout)
+
+    # The newest of a folder, a checkpoint by name, each with a size of its own.
+    ensemble = run_script(
+        'eval.py',
+        *flags,
+        f'--checkpoint_path={trained},{trained}/model.ckpt-0',
+        '--eval_image_size=75,91',
+        f'--eval_dir={tmp_path}/e',
+    )
+    assert ensemble.returncode == 0, ensemble.stderr
+    assert f'evaluating {trained}/model.ckpt-3: ' in ensemble.stderr
+    assert f'evaluating {trained}/model.ckpt-0: ' in ensemble.stderr
+    printed = re.fullmatch(r'step 3: eval/Accuracy\[(.*)\] .* on 32 images\n', ensemble.stdout)
+    accuracy = float(printed.group(1))
+    with open(tmp_path / 'e' / 'per_class_accuracy-3.csv', newline='') as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row['images']) for row in rows] == [4] * 8
+    assert sum(int(row['correct']) for row in rows) / 32 == pytest.approx(accuracy, abs=1e-4)
+    events = EventAccumulator(str(tmp_path / 'e'))
+    events.Reload()
+    (event,) = events.Tensors('eval/Accuracy')
+    assert event.step == 3
+    assert make_ndarray(event.tensor_proto) == pytest.approx(accuracy, abs=1e-4)
+
+
+def test_the_recipe_keeps_results_of_different_kinds_apart(root, tmp_path):
+    def arguments(**knobs):
+        result = subprocess.run(
+            ['bash', root / 'eval.sh'],
+            capture_output=True,
+            text=True,
+            env={'PATH': os.environ['PATH'], 'PYTHON': 'echo', **knobs},
+        )
+        return result.returncode, result.stdout.split() + result.stderr.split('\n')
+
+    status, given = arguments(MODEL_DIR='a')
+    assert status == 0 and {'--num_crops=1', '--eval_dir=a/eval'} < set(given)
+    status, given = arguments(MODEL_DIR='a', NUM_CROPS='12')
+    assert status == 0 and {'--num_crops=12', '--eval_dir=a/eval_12_crops'} < set(given)
+    status, given = arguments(MODEL_DIR='a,b', EVAL_DIR='c')
+    assert status == 0 and {'--checkpoint_path=a,b', '--eval_dir=c'} < set(given)
+    status, (line, *_) = arguments(MODEL_DIR='a,b')
+    assert status == 1 and 'EVAL_DIR: say where the results of a,b go' in line
 
 
 # From here on in this process, which has TensorFlow already: what eval.py calls.
@@ -313,3 +386,212 @@ def test_a_folder_that_cannot_be_written_is_an_error_that_names_it(data_dir, tmp
     with pytest.raises(NotADirectoryError) as caught:
         evaluation.report(result, dataset, str(tmp_path / 'file' / 'e'))
     assert caught.value.filename == str(tmp_path / 'file' / 'e')
+
+
+# Averages over crops and members.
+
+
+@pytest.fixture(scope='session')
+def softmax_by_hand(data_dir):
+    """`softmax_by_hand(path, size, crop)`: the validation images' labels and their mean softmax.
+
+    `crop` makes of a photograph, uint8 [., ., 3], the images to average over: float32 [crops, size,
+    size, 3]. Each photograph passes alone through a network of its own; float64 [images, classes].
+    """
+    import tensorflow as tf
+
+    from slim.datasets import tfrecord
+    from slim.learning import checkpoints
+    from slim.learning.model import Model
+
+    dataset = load_dataset(str(data_dir), 'photos', 'validation')
+    records = tf.data.TFRecordDataset(list(dataset.shards))
+    examples = [tfrecord.parse_example(record) for record in records]
+    photos = [tf.io.decode_jpeg(encoded, channels=3).numpy() for encoded, _ in examples]
+    labels = np.array([int(label) for _, label in examples])
+    models = {}
+
+    def compute(path, size, crop):
+        if size not in models:
+            network_fn = nets_factory.get_network_fn('inception_v3', 8)
+            model = Model(network_fn, size, depth_multiplier=0.25, create_aux_logits=False)
+            logits = tf.function(lambda images: model(images)[0], autograph=False)
+            models[size] = model.named_variables(), logits
+        variables, logits = models[size]
+        checkpoint = checkpoints.Checkpoint(str(path))
+        averages = checkpoints.choose_weights(checkpoint, 'auto')
+        checkpoints.restore(variables, checkpoint, use_averages=averages)
+        means = []
+        for photo in photos:
+            powers = np.exp(logits(tf.constant(crop(photo, size))).numpy().astype(np.float64))
+            means.append((powers / powers.sum(1, keepdims=True)).mean(0))
+        return labels, np.array(means)
+
+    return compute
+
+
+@pytest.fixture(scope='session')
+def mild(trained, tmp_path_factory):
+    """As `trained`, with classifiers that are not so sure: no class has all of the probability."""
+    from slim.learning import checkpoints
+
+    folder = tmp_path_factory.mktemp('mild')
+    for step, divisor in ((0, 20), (3, 400)):
+        checkpoint = checkpoints.Checkpoint(str(trained / f'model.ckpt-{step}'))
+        tensors = {name: checkpoint.read(name) for name in checkpoint.shapes}
+        for name in tensors:
+            if '/Logits/Conv2d_1c_1x1/' in name:
+                tensors[name] /= divisor
+        checkpoints.save(str(folder), tensors, step)
+    return folder
+
+
+def one_crop(style):
+    """As evaluation has it: (photograph, size) -> float32 [1, size, size, 3]."""
+    from slim.preprocessing import preprocessing_factory
+
+    preprocess = preprocessing_factory.get_preprocessing(style, is_training=False)
+    return lambda photo, size: preprocess(photo, size, size).numpy()[None]
+
+
+def twelve_crops(photo, size):
+    """In Inception's style, of plain slices: float32 [12, size, size, 3]."""
+    import tensorflow as tf
+
+    top, left = (int(side * 0.0625) for side in photo.shape[:2])
+    height, width = photo.shape[0] - 2 * top, photo.shape[1] - 2 * left
+    windows = [
+        photo[top : top + height, left : left + width],
+        photo[:height, :width],
+        photo[:height, -width:],
+        photo[-height:, :width],
+        photo[-height:, -width:],
+        photo,
+    ]
+    resized = [
+        tf.raw_ops.ResizeBilinear(images=window[None], size=[size, size])[0].numpy()
+        for window in windows
+    ]
+    return np.array(resized + [image[:, ::-1] for image in resized]) / np.float32(127.5) - 1
+
+
+def scores_of(evaluator, *paths):
+    """(labels [images], scores [images, classes]) of an evaluator, and whether its ranks fit."""
+    evaluator.restore(*(str(path) for path in paths))
+    labels, scores, correct, top_5 = map(np.concatenate, zip(*evaluator.judgements(), strict=True))
+    ranks = (scores > scores[np.arange(len(labels)), labels][:, None]).sum(1)
+    np.testing.assert_array_equal(correct, ranks == 0)
+    np.testing.assert_array_equal(top_5, ranks < 5)
+    return labels, scores
+
+
+def test_twelve_crops_have_the_mean_softmax_of_twelve_images(
+    evaluator, data_dir, mild, softmax_by_hand
+):
+    path = mild / 'model.ckpt-3'
+    # Five images a batch, of 32.
+    labels, scores = scores_of(evaluator(data_dir, num_crops=12, batch_size=60), path)
+    want_labels, want = softmax_by_hand(path, 75, twelve_crops)
+    np.testing.assert_array_equal(labels, want_labels)
+    np.testing.assert_allclose(np.exp(scores), want, rtol=1e-4)
+    # A mean over fewer would not pass for it.
+    _, of_one = softmax_by_hand(path, 75, one_crop('inception'))
+    assert np.median(np.abs(want / of_one - 1)) > 1e-2
+
+
+@pytest.fixture
+def twin(monkeypatch):
+    """Name of a network that is Inception-V3 on VGG's preprocessing."""
+    row = dataclasses.replace(nets_factory.get_network('inception_v3'), preprocessing='vgg')
+    monkeypatch.setitem(nets_factory.NETWORKS, 'twin', row)
+    return 'twin'
+
+
+def test_an_ensemble_has_the_mean_softmax_of_its_members(
+    evaluator, data_dir, mild, softmax_by_hand, twin
+):
+    first, second = mild / 'model.ckpt-3', mild / 'model.ckpt-0'
+    together = evaluator(data_dir, model_name=('inception_v3', twin), image_size=(75, 91))
+    labels, scores = scores_of(together, first, second)
+    want_labels, want = softmax_by_hand(first, 75, one_crop('inception'))
+    _, other = softmax_by_hand(second, 91, one_crop('vgg'))
+    np.testing.assert_array_equal(labels, want_labels)
+    np.testing.assert_allclose(np.exp(scores), (want + other) / 2, rtol=1e-4)
+    assert np.median(np.abs(other / want - 1)) > 1e-2
+
+    # Its figures are of those scores, and of the larger step wherever that stands.
+    result = together.evaluate(str(first), str(second))
+    hits = labels[scores.argmax(1) == labels]
+    np.testing.assert_array_equal(result.correct, np.bincount(hits, minlength=8))
+    assert (result.step, result.num_images) == (3, 32)
+    assert together.restore(str(second), str(first)) == 3
+
+
+@pytest.fixture(scope='module')
+def pair(evaluator, data_dir):
+    return evaluator(data_dir, model_name=('inception_v3', 'inception_v3'))
+
+
+def test_a_checkpoint_twice_is_as_good_as_once(usual, pair, trained):
+    import tensorflow as tf
+
+    # One that is so sure that most classes have no probability left in float32.
+    path = str(trained / 'model.ckpt-3')
+    once, twice = usual.evaluate(path), pair.evaluate(path, path)
+    for field in ('step', 'images', 'correct', 'in_top_5'):
+        np.testing.assert_array_equal(getattr(once, field), getattr(twice, field))
+    _, logits = scores_of(usual, path)
+    _, scores = scores_of(pair, path, path)
+    np.testing.assert_allclose(scores, tf.nn.log_softmax(logits), rtol=1e-5, atol=1e-6)
+    assert (np.exp(scores) == 0).mean() > 0.5
+    # Alone it ranks by its logits, in an ensemble by softmax.
+    assert np.abs(logits - scores).max() > 1
+
+
+@pytest.mark.parametrize(('batch_size', 'images'), [(11, [1, 1, 1]), (35, [2, 2, 2])])
+def test_a_batch_is_as_many_crops_as_asked_for(
+    evaluator, data_dir, trained, monkeypatch, batch_size, images
+):
+    from slim.learning import ensemble
+
+    traced = []
+
+    class CountedModel(ensemble.Model):
+        def __call__(self, images):
+            traced.append(images.shape)
+            return super().__call__(images)
+
+    monkeypatch.setattr(ensemble, 'Model', CountedModel)
+    twelve = evaluator(data_dir, num_crops=12, batch_size=batch_size, max_num_batches=3)
+    built = len(traced)
+    twelve.restore(str(trained))
+    assert [len(labels) for labels, *_ in twelve.judgements()] == images
+    # All crops pass through the network together.
+    assert traced[built:] == [(None, 75, 75, 3)]
+    assert twelve.evaluate(str(trained)).num_images == sum(images)
+
+
+def test_what_a_member_lacks_is_told_of_that_member(pair, trained, tmp_path):
+    from slim.learning import checkpoints
+
+    missing = f'{tmp_path}/model.ckpt-7'
+    assert f'no checkpoint {missing}' in message(pair.evaluate, str(trained), missing)
+    checkpoint = checkpoints.Checkpoint(str(trained))
+    tensors = {name: checkpoint.read(name) for name in checkpoint.shapes}
+    tensors['InceptionV3/Logits/Conv2d_1c_1x1/biases'][0] = np.nan
+    bad = checkpoints.save(str(tmp_path), tensors, 3)
+    text = message(pair.evaluate, str(trained), bad)
+    assert text == f'{bad}: the logits are not finite'
+
+
+def test_the_depth_multiplier_is_for_the_members_that_have_one(
+    evaluator, data_dir, trained, monkeypatch
+):
+    row = nets_factory.get_network('inception_v3')
+    fixed = dataclasses.replace(row, has_depth_multiplier=False)
+    monkeypatch.setitem(nets_factory.NETWORKS, 'fixed', fixed)
+    assert 'no such parameter' in message(evaluator, data_dir, model_name='fixed')
+    # The first takes a checkpoint of a quarter of the channels, the second asks for them all.
+    mixed = evaluator(data_dir, model_name=('inception_v3', 'fixed'))
+    text = message(mixed.evaluate, str(trained), str(trained))
+    assert re.search(r'BatchNorm/beta has shape \[16\], the network needs \[32\]', text)

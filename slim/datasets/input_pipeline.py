@@ -152,19 +152,25 @@ def evaluation_batches(
     """Every image of a split once, in the order of its shards.
 
     Args:
-      dataset, preprocess, image_size, labels_offset, num_threads: as in `training_batches`.
+      dataset, labels_offset, num_threads: as in `training_batches`.
+      preprocess: (encoded, height, width) -> float32 [height, width, 3], or [crops, height, width,
+        3]; for several networks a tuple of them.
+      image_size: height and width in pixels; a tuple where `preprocess` is one.
       batch_size: images of a batch; the last one holds what is left.
 
     Returns:
-      Dataset of (images float32 [n, image_size, image_size, 3], labels int64 [n]). It raises as
+      Dataset of (images float32 [n, image_size, image_size, 3], or [n, crops, ...], labels int64
+      [n]); for several networks, images is a tuple with those of each. It raises as
       `training_batches` does.
     """
     num_classes = dataset.num_classes - labels_offset
 
     def load(serialized):
         encoded, label = tfrecord.parse_example(serialized)
-        image = preprocess(encoded, image_size, image_size)
-        return image, _check_label(label - labels_offset, num_classes)
+        images = tf.nest.map_structure(
+            lambda of_one, size: of_one(encoded, size, size), preprocess, image_size
+        )
+        return images, _check_label(label - labels_offset, num_classes)
 
     records = tf.data.TFRecordDataset(list(dataset.shards))
     threads = num_threads or tf.data.AUTOTUNE

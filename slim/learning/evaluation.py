@@ -1,4 +1,4 @@
-"""Evaluation of checkpoints: each image once, accuracy over all and for each class."""
+"""Evaluation of checkpoints, alone or together: accuracy over all images and for each class."""
 
 import csv
 import logging
@@ -12,10 +12,7 @@ from tqdm import tqdm
 
 from slim.datasets import input_pipeline, whole_files
 from slim.errors import UserError
-from slim.learning import checkpoints, devices
-from slim.learning.model import Model
-from slim.nets import nets_factory
-from slim.preprocessing import preprocessing_factory
+from slim.learning import checkpoints, devices, ensemble
 
 log = logging.getLogger('slim')
 
@@ -24,17 +21,31 @@ RECALL_AT = 5
 
 @dataclass(frozen=True)
 class EvaluationConfig:
-    """All that decides what an evaluation computes; see the flags of `eval.py` for each."""
+    """All that decides what an evaluation computes; see the flags of `eval.py` for each.
 
-    model_name: str = 'inception_v3'
+    An ensemble has tuples for `model_name`, `image_size` or both: a value for each member.
+    """
+
+    model_name: str | tuple[str, ...] = 'inception_v3'
     depth_multiplier: float = 1.0
     preprocessing_name: str | None = None
-    image_size: int | None = None
+    image_size: int | tuple[int | None, ...] | None = None
+    num_crops: int = 1
     labels_offset: int = 0
     batch_size: int = 100
     max_num_batches: int | None = None
     weights: str = 'auto'
     num_preprocessing_threads: int | None = None
+
+    @property
+    def members(self):
+        """Name and image size, or None for its own, of each network: a list of pairs."""
+        names, sizes = self.model_name, self.image_size
+        if isinstance(names, str):
+            names = (names,) * (len(sizes) if isinstance(sizes, tuple) else 1)
+        if not isinstance(sizes, tuple):
+            sizes = (sizes,) * len(names)
+        return list(zip(names, sizes, strict=True))
 
 
 @dataclass(frozen=True)
@@ -42,7 +53,7 @@ class Evaluation:
     """What came out.
 
     Attributes:
-      step: the checkpoint's global step.
+      step: the checkpoint's global step, the largest where there are several checkpoints.
       images: int64 [classes], how many there were of each class.
       correct: int64 [classes], how many of them were ranked first.
       in_top_5: int64 [classes], how many of them were ranked among the first five.
@@ -69,88 +80,104 @@ class Evaluation:
 
 
 class Evaluator:
-    """A network in inference mode, to be given one checkpoint after another."""
+    """Networks in inference mode, to be given one checkpoint each after another."""
 
     def __init__(self, config, dataset):
-        """Builds the network for the dataset's classes.
+        """Builds the networks for the dataset's classes.
 
         Raises:
-          UserError: if the network is unknown or cannot take images of this size.
+          UserError: if a network is unknown or cannot take images of its size.
         """
         self._config, self._dataset = config, dataset
-        network = nets_factory.get_network(config.model_name)
-        size = config.image_size or network.default_image_size
-        network.check_image_size(size)
         self._num_classes = dataset.classes_left(config.labels_offset)
-        network_fn = nets_factory.get_network_fn(config.model_name, self._num_classes)
-        # The auxiliary head plays no part here, and its shape depends on the size of the images.
-        self._model = Model(
-            network_fn,
-            size,
-            **network.optional_arguments(config.depth_multiplier, create_aux_logits=False),
-        )
-        preprocess = preprocessing_factory.get_jpeg_preprocessing(
-            config.preprocessing_name or network.preprocessing, is_training=False
-        )
+        self._members = ensemble.create_members(config, self._num_classes)
+        # Every photograph is read once for all members, and made ready once for those that take
+        # the same of it.
+        by_input = {member.input: member for member in self._members}
+        self._inputs = list(by_input)
+        self._images_of_batch = max(1, config.batch_size // config.num_crops)
         self._batches = input_pipeline.evaluation_batches(
             dataset,
-            preprocess,
-            size,
-            config.batch_size,
+            tuple(member.preprocess for member in by_input.values()),
+            tuple(member.image_size for member in by_input.values()),
+            self._images_of_batch,
             config.labels_offset,
             config.num_preprocessing_threads,
         )
         if config.max_num_batches:
             self._batches = self._batches.take(config.max_num_batches)
         self._batches = devices.prefetch(self._batches)
-        images = tf.TensorSpec([None, size, size, 3], tf.float32)
+        scores = [tf.TensorSpec([None, self._num_classes], tf.float32)] * len(self._members)
         labels = tf.TensorSpec([None], tf.int64)
-        self._judge = tf.function(self._judge, input_signature=[images, labels], autograph=False)
+        self._judge = tf.function(self._judge, input_signature=[scores, labels], autograph=False)
 
-    def _judge(self, images, labels):
-        """Whether each image's class was ranked first, and whether among the first five."""
-        logits, _ = self._model(images)
-        logits = tf.debugging.check_numerics(logits, 'the logits are not finite')
-        top_5 = tf.math.in_top_k(labels, logits, min(RECALL_AT, self._num_classes))
-        return tf.equal(tf.argmax(logits, axis=1), labels), top_5
+    def _judge(self, scores, labels):
+        """The members' scores as one, whether each image's class ranks first, and among five."""
+        mean = ensemble.log_mean(tf.stack(scores))
+        top_5 = tf.math.in_top_k(labels, mean, min(RECALL_AT, self._num_classes))
+        return mean, tf.equal(tf.argmax(mean, axis=1), labels), top_5
 
-    def evaluate(self, path):
-        """Evaluates a checkpoint.
+    def restore(self, *paths):
+        """Takes the weights of a checkpoint for each member.
+
+        Returns:
+          The largest of their global steps.
+
+        Raises:
+          UserError: if a checkpoint does not fit or is damaged.
+        """
+        opened = [checkpoints.Checkpoint(path) for path in paths]
+        for member, checkpoint in zip(self._members, opened, strict=True):
+            member.restore(checkpoint, self._config.weights)
+        return max(checkpoint.global_step for checkpoint in opened)
+
+    def judgements(self):
+        """Judges every image with the weights of the last `restore`.
+
+        Yields:
+          For each batch (labels int64 [n], scores float32 [n, classes], whether the label ranks
+          first bool [n], whether it is among the first five bool [n]). The scores are the logarithm
+          of the mean softmax over members and crops; where there is one of each, the logits.
+
+        Raises:
+          UserError: if the logits are not finite, or the shards are damaged.
+        """
+        try:
+            for images, labels in self._batches:
+                of_input = dict(zip(self._inputs, images, strict=True))
+                # One member after the other: side by side they would need more memory.
+                scores = [member.scores(of_input[member.input]) for member in self._members]
+                yield labels, *self._judge(scores, labels)
+        except input_pipeline.FAILURES as error:
+            raise input_pipeline.explain_failure(error, self._dataset) from error
+
+    def evaluate(self, *paths):
+        """Evaluates a checkpoint, or one for each member together.
 
         Returns:
           An `Evaluation`.
 
         Raises:
-          UserError: if the checkpoint does not fit or is damaged, or the shards are.
+          UserError: if a checkpoint does not fit or is damaged, or the shards are.
         """
-        checkpoint = checkpoints.Checkpoint(path)
-        averages = checkpoints.choose_weights(checkpoint, self._config.weights)
-        variables = self._model.named_variables()
-        report = checkpoints.restore(variables, checkpoint, use_averages=averages)
-        log.info('evaluating %s', report)
+        step = self.restore(*paths)
         counts = np.zeros([3, self._num_classes], np.int64)
         total = self._dataset.num_images
         if self._config.max_num_batches:
-            total = min(total, self._config.max_num_batches * self._config.batch_size)
-        try:
-            bar = tqdm(total=total, unit='image', desc='evaluating', leave=False, disable=None)
-            with bar as progress:
-                for images, labels in self._batches:
-                    correct, top_5 = self._judge(images, labels)
-                    for row, chosen in enumerate((np.ones(len(labels), bool), correct, top_5)):
-                        np.add.at(counts[row], labels.numpy()[np.asarray(chosen)], 1)
-                    progress.update(len(labels))
-        except input_pipeline.FAILURES as error:
-            if 'not finite' in error.message:
-                raise UserError(f'{checkpoint.path}: the logits are not finite') from error
-            raise input_pipeline.explain_failure(error, self._dataset) from error
+            total = min(total, self._config.max_num_batches * self._images_of_batch)
+        bar = tqdm(total=total, unit='image', desc='evaluating', leave=False, disable=None)
+        with bar as progress:
+            for labels, _, correct, top_5 in self.judgements():
+                for row, chosen in enumerate((np.ones(len(labels), bool), correct, top_5)):
+                    np.add.at(counts[row], labels.numpy()[np.asarray(chosen)], 1)
+                progress.update(len(labels))
         if counts[0].sum() != total:
             raise UserError(
                 f'dataset {self._dataset.name}: {counts[0].sum()} images instead of {total}; '
                 'remove its manifest.json and run python convert_dataset.py '
                 f'--dataset_name={self._dataset.name}'
             )
-        return Evaluation(checkpoint.global_step, *counts)
+        return Evaluation(step, *counts)
 
 
 def write_per_class(evaluation, class_names, eval_dir):

@@ -112,6 +112,20 @@ def test_evaluation_sees_every_image_once(validation, batch_size):
     assert sorted(np.concatenate(labels)) == sorted(n % 4 for n in range(10))
 
 
+def test_several_networks_have_their_images_of_the_same_photographs(validation):
+    whole = preprocessing_factory.get_jpeg_crops('inception')
+    wants = [
+        list(input_pipeline.evaluation_batches(validation, *wanted, 4))
+        for wanted in ((CENTRE, SIZE), (whole, 40))
+    ]
+    batches = list(input_pipeline.evaluation_batches(validation, (CENTRE, whole), (SIZE, 40), 4))
+    assert [len(labels) for _, labels in batches] == [4, 4, 2]
+    for (images, labels), *want in zip(batches, *wants, strict=True):
+        for of_one, (want_images, want_labels) in zip(images, want, strict=True):
+            np.testing.assert_array_equal(of_one, want_images)
+            np.testing.assert_array_equal(labels, want_labels)
+
+
 def test_a_label_out_of_range_is_refused(validation):
     batches = input_pipeline.evaluation_batches(validation, CENTRE, SIZE, 5, labels_offset=1)
     with pytest.raises(tf.errors.InvalidArgumentError) as failure:
