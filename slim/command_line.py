@@ -117,13 +117,14 @@ def _print_help(doc: str):
     print('\n'.join(lines), flush=True)
 
 
-def _parse(argv: list[str]) -> None:
-    """Parses `argv` into FLAGS.
+def _parse(argv: list[str], argument_flag: str | None) -> None:
+    """Parses `argv` into FLAGS; `argument_flag` as in `run`.
 
     Raises:
       UserError: for an unknown flag, a flag of 2018 that is gone, a bad value or a stray argument.
     """
     known = set(FLAGS)
+    FLAGS.set_gnu_getopt()  # Flags may follow the argument.
     for argument in argv[1:]:
         name = argument.lstrip('-').split('=')[0]
         name = name if name in GONE else name.removeprefix('no')
@@ -137,12 +138,17 @@ def _parse(argv: list[str]) -> None:
         raise UserError(f'unknown flag --{error.flagname}{hint or "; see --help."}') from error
     except flags.Error as error:
         raise UserError(f'{error}; see --help.') from error
+    if rest[1:] and argument_flag and not FLAGS[argument_flag].present:
+        FLAGS[argument_flag].parse(rest.pop(1))
     if rest[1:]:
         raise UserError(f'unexpected argument {rest[1]}; flags are written --name=value.')
 
 
-def run(main, doc: str, argv: list[str] | None = None):
+def run(main, doc: str, argv: list[str] | None = None, argument_flag: str | None = None):
     """Parses the flags, calls `main(FLAGS)` and exits with the status that it returns (None: 0).
+
+    `argument_flag` names the flag whose value may be given without its name; a script for which it
+    is None takes flags only.
 
     A `UserError`, and an OS error (a missing file, a full disk, a folder that cannot be written),
     become one line on stderr and exit status 1. Anything else is a bug, and keeps its traceback.
@@ -154,7 +160,7 @@ def run(main, doc: str, argv: list[str] | None = None):
         if set(argv) & {'--help', '-h', '-help', '--helpfull', '--helpshort'}:
             _print_help(doc)
             sys.exit(0)
-        _parse(argv)
+        _parse(argv, argument_flag)
         sys.exit(main(FLAGS))
     except UserError as error:
         _fail(error)

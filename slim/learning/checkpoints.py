@@ -170,7 +170,13 @@ def resolve(path):
 
 
 class Checkpoint:
-    """A checkpoint open for reading: names, shapes, values."""
+    """A checkpoint open for reading: names, shapes, types, values.
+
+    Attributes:
+      path: of the checkpoint itself.
+      shapes: dictionary from name to shape, a list of ints.
+      dtypes: dictionary from name to type, 'float32' say.
+    """
 
     def __init__(self, path):
         """Opens `path`, a checkpoint or a folder whose newest one is meant.
@@ -182,8 +188,10 @@ class Checkpoint:
         try:
             self._reader = tf.train.load_checkpoint(self.path)
             self.shapes = self._reader.get_variable_to_shape_map()
+            dtypes = self._reader.get_variable_to_dtype_map()
         except _UNREADABLE as error:
             raise DamagedCheckpointError(f'{self.path} is damaged or no checkpoint') from error
+        self.dtypes = {name: dtype.name for name, dtype in dtypes.items()}
 
     def read(self, name):
         """The tensor `name` as a numpy array.
