@@ -1,9 +1,10 @@
-"""Files that are there whole or not at all, whatever happens while they are written."""
+"""Files and folders that are there whole or not at all, whatever happens while they are written."""
 
 import contextlib
 import errno
 import glob
 import os
+import shutil
 from collections.abc import Iterator
 
 # Ends the name of a file that is still being written. Nothing reads such files.
@@ -45,6 +46,42 @@ def write_text(path: str, text: str) -> None:
     """
     with whole_file(path) as unfinished, open(unfinished, 'w', encoding='utf-8') as file:
         file.write(text)
+
+
+def check_absent_or_empty(folder: str) -> None:
+    """Makes sure that there is nothing in `folder`.
+
+    Raises:
+      OSError: if there is, or if it is a file.
+    """
+    if os.path.lexists(folder) and (not os.path.isdir(folder) or os.listdir(folder)):
+        number = errno.ENOTEMPTY if os.path.isdir(folder) else errno.ENOTDIR
+        raise OSError(number, os.strerror(number), folder)
+
+
+@contextlib.contextmanager
+def whole_folder(path: str) -> Iterator[str]:
+    """As `whole_file`, for a folder: gives the path of a new one, to be filled in the block.
+
+    What a killed process left under that path is removed first.
+
+    Raises:
+      OSError: if `path` holds something already, or cannot be written.
+    """
+    check_absent_or_empty(path)
+    path = os.path.realpath(path)
+    unfinished = path + UNFINISHED
+    shutil.rmtree(unfinished, ignore_errors=True)
+    os.makedirs(unfinished)
+    try:
+        yield unfinished
+        for folder, _, names in os.walk(unfinished):
+            for name in names:
+                with open(os.path.join(folder, name), 'rb') as file:
+                    os.fsync(file.fileno())
+        os.rename(unfinished, path)  # Which takes the place of an empty folder, and of no other.
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def check_writable(folder: str) -> None:

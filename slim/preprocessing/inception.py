@@ -94,3 +94,8 @@ def evaluation_crops(image, height, width):
 def displayable(images):
     """What preprocessed images look like to a person: [-1, 1] to [0, 1], any shape."""
     return images / 2.0 + 0.5
+
+
+def network_input(images):
+    """The inverse of `displayable`: from [0, 1] to what a network expects, [-1, 1], any shape."""
+    return (images - 0.5) * 2.0

@@ -94,3 +94,8 @@ def evaluation_crops(image, height, width):
 def displayable(images):
     """What preprocessed images look like to a person: [..., 3] with the mean back, in [0, 1]."""
     return (images + tf.constant(MEAN_COLOUR)) / 255.0
+
+
+def network_input(images):
+    """The inverse of `displayable`: from [0, 1] to what a network expects, [..., 3]."""
+    return images * 255.0 - tf.constant(MEAN_COLOUR)

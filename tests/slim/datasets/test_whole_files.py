@@ -50,3 +50,34 @@ def test_a_folder_to_be_made_is_checked_by_what_is_above_it(tmp_path):
     for path in ('file', 'file/deeper'):
         with pytest.raises(NotADirectoryError, match='file'):
             whole_files.check_writable(str(tmp_path / path))
+
+
+def test_a_folder_gets_its_name_when_it_is_filled(tmp_path):
+    (tmp_path / 'empty').mkdir()
+    for name in ('new', 'empty', 'above/new/'):
+        left_behind = tmp_path / (name.rstrip('/') + whole_files.UNFINISHED)
+        left_behind.mkdir(parents=True)
+        (left_behind / 'of a killed process').touch()
+        with whole_files.whole_folder(str(tmp_path / name)) as unfinished:
+            os.mkdir(os.path.join(unfinished, 'inner'))
+            with open(os.path.join(unfinished, 'inner', 'file'), 'w') as file:
+                file.write('text')
+            assert not (tmp_path / name / 'inner').exists()
+        assert [path.name for path in (tmp_path / name).iterdir()] == ['inner']
+        assert (tmp_path / name / 'inner' / 'file').read_text() == 'text'
+    assert sorted(os.listdir(tmp_path)) == ['above', 'empty', 'new']
+
+
+def test_a_folder_that_fails_leaves_nothing(tmp_path):
+    with pytest.raises(RuntimeError), whole_files.whole_folder(str(tmp_path / 'new')) as unfinished:
+        open(os.path.join(unfinished, 'file'), 'w').close()
+        raise RuntimeError
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_folder_that_holds_something_is_refused(tmp_path):
+    (tmp_path / 'file').touch()
+    for path, kind in ((tmp_path, OSError), (tmp_path / 'file', NotADirectoryError)):
+        with pytest.raises(kind), whole_files.whole_folder(str(path)):
+            pytest.fail('it was begun')
+    assert os.listdir(tmp_path) == ['file']

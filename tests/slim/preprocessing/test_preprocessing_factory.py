@@ -129,6 +129,18 @@ def test_displayable_undoes_the_scaling(style, module):
     np.testing.assert_allclose(module.displayable(image), 100 / 255, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    'style, grey', [(inception, 0.0), (vgg, np.subtract(127.5, vgg.MEAN_COLOUR))]
+)
+def test_network_input_undoes_displayable(style, grey):
+    images = np.random.default_rng(0).uniform(0, 1, [2, 5, 5, 3]).astype(np.float32)
+    inputs = style.network_input(images)
+    assert inputs.dtype == tf.float32
+    np.testing.assert_allclose(style.displayable(inputs), images, atol=1e-6)
+    halves = style.network_input(np.full([1, 1, 3], 0.5, np.float32))
+    np.testing.assert_allclose(halves[0, 0], np.broadcast_to(grey, 3), atol=1e-4)
+
+
 def test_an_unknown_style_is_answered_with_the_nearest():
     with pytest.raises(UserError, match='did you mean inception'):
         preprocessing_factory.get_preprocessing('inceptoin', is_training=False)
