@@ -8,6 +8,11 @@ reads data/cub_200/{train,val}.txt and the images, and writes to feature/incepti
     cub_200_label_train.npy    int32 [images]              cub_200_label_val.npy
 with rows in the order of the lists. A feature is the mean over the image of the network's last map,
 2048 or 1536 wide. A run that was killed goes on where it stopped.
+
+    python feature_extraction.py --dataset_name=cub_200 --saved_model=exports/inception_v3
+
+takes them from a SavedModel instead: any, of `export_saved_model.py` or of TF-Hub, that gives a
+vector for each image with values in [0, 1].
 """
 
 import os
@@ -17,29 +22,40 @@ from absl import flags
 from slim import command_line
 from slim.datasets.dataset import dataset_folder
 from slim.datasets.whole_files import check_writable
+from slim.errors import UserError
 from slim.nets import nets_factory
 from slim.quiet_import import import_tensorflow
 
 # Where things are
-flags.DEFINE_string('checkpoint_path', None, 'Checkpoint, or a folder of them. Required.')
+flags.DEFINE_string(
+    'checkpoint_path', None, 'Checkpoint, or a folder of them. It or --saved_model is required.'
+)
+flags.DEFINE_string('saved_model', None, "Folder of a SavedModel, in a checkpoint's place.")
 flags.DEFINE_string('dataset_dir', './data/', 'Folder that holds the datasets.')
 flags.DEFINE_string('dataset_name', 'cub_200', 'Dataset, a folder of --dataset_dir.')
 flags.DEFINE_list('dataset_split_names', ['train', 'validation'], 'Splits to extract.')
 flags.DEFINE_string('feature_dir', './feature/', 'Folder that holds the features.')
 flags.DEFINE_string(
-    'feature_name', None, "Folder in it to write to; by default the checkpoint's name."
+    'feature_name',
+    None,
+    'Folder in it to write to; by default the name of the checkpoint or of the folder of the '
+    'SavedModel, with its version.',
 )
 
 # What a feature is
 flags.DEFINE_string('model_name', 'inception_v3', 'Network to use.')
 flags.DEFINE_float('depth_multiplier', 1.0, 'As in training.')
 flags.DEFINE_string('end_point', None, "End point to average; by default the network's last map.")
-flags.DEFINE_integer('image_size', None, "Height and width in pixels; by default the network's.")
+flags.DEFINE_integer(
+    'image_size',
+    None,
+    "Height and width in pixels; by default the network's, 299 for a SavedModel that takes any.",
+)
 flags.DEFINE_enum(
     'preprocessing_name',
     None,
     ['inception', 'vgg'],
-    "inception or vgg; by default the network's own.",
+    "inception or vgg; by default the network's own, Inception's for a SavedModel.",
 )
 flags.DEFINE_enum(
     'weights',
@@ -61,8 +77,18 @@ flags.DEFINE_integer(
 )
 
 
+# What a SavedModel has decided.
+CHECKPOINT_FLAGS = ('checkpoint_path', 'model_name', 'depth_multiplier', 'end_point', 'weights')
+
+
 def main(flags):
-    command_line.require(flags, 'checkpoint_path', 'dataset_name')
+    command_line.require(flags, 'dataset_name')
+    if flags.saved_model:
+        for name in CHECKPOINT_FLAGS:
+            if flags[name].present:
+                raise UserError(f'--saved_model and --{name} exclude each other')
+    else:
+        command_line.require(flags, 'checkpoint_path')
     folder = dataset_folder(flags.dataset_dir, flags.dataset_name)
     command_line.choose(flags, 'dataset_split_names', ['train', 'validation'])
     nets_factory.get_network(flags.model_name)
@@ -71,13 +97,16 @@ def main(flags):
     from slim.learning import checkpoints, devices, extraction
 
     devices.set_up(flags.tf32)
-    path = checkpoints.resolve(flags.checkpoint_path)
+    if flags.saved_model:
+        path, default_name = None, extraction.default_saved_model_feature_name(flags.saved_model)
+    else:
+        path = checkpoints.resolve(flags.checkpoint_path)
+        default_name = extraction.default_feature_name(path)
     config = command_line.fields_from_flags(
         extraction.ExtractionConfig, flags, checkpoint_path=path
     )
     extractor = extraction.Extractor(config)
-    name = flags.feature_name or extraction.default_feature_name(path)
-    feature_dir = os.path.join(flags.feature_dir, name)
+    feature_dir = os.path.join(flags.feature_dir, flags.feature_name or default_name)
     for split in flags.dataset_split_names:
         print(extractor.extract(folder, flags.dataset_name, split, feature_dir))
 

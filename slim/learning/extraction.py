@@ -1,20 +1,18 @@
-"""Features of a dataset's images: the mean of an end point over height and width."""
+"""Features of a dataset's images, written to disk."""
 
 import hashlib
 import logging
 import os
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import tensorflow as tf
 from tqdm import tqdm
 
 from slim.datasets import input_pipeline, split_lists
-from slim.errors import UserError, nearest
+from slim.errors import UserError
 from slim.learning import checkpoints, devices
-from slim.learning.model import Model
-from slim.nets import nets_factory
-from slim.preprocessing import preprocessing_factory
+from slim.learning.feature_sources import CheckpointSource, SavedModelSource
 from slim.transfer import features
 
 log = logging.getLogger('slim')
@@ -22,17 +20,40 @@ log = logging.getLogger('slim')
 
 @dataclass(frozen=True)
 class ExtractionConfig:
-    """All that decides a feature's value, and the batch size; see `feature_extraction.py`."""
+    """Where features come from, and the batch size; see `feature_extraction.py`.
 
-    checkpoint_path: str
+    Of `checkpoint_path` and `saved_model` one is given. With a SavedModel, `model_name`,
+    `depth_multiplier`, `end_point` and `weights` mean nothing.
+    """
+
+    checkpoint_path: str | None = None
     model_name: str = 'inception_v3'
     depth_multiplier: float = 1.0
     preprocessing_name: str | None = None
     image_size: int | None = None
     end_point: str | None = None
     weights: str = 'auto'
+    saved_model: str | None = None
     batch_size: int = 32
     num_preprocessing_threads: int | None = None
+
+    def create_source(self):
+        """The source of features that is configured; see `feature_sources`.
+
+        Raises:
+          UserError: if it cannot be used.
+        """
+        if self.saved_model:
+            return SavedModelSource(self.saved_model, self.preprocessing_name, self.image_size)
+        return CheckpointSource(
+            self.checkpoint_path,
+            self.model_name,
+            self.depth_multiplier,
+            self.preprocessing_name,
+            self.image_size,
+            self.end_point,
+            self.weights,
+        )
 
 
 def default_feature_name(checkpoint_path):
@@ -52,64 +73,44 @@ def default_feature_name(checkpoint_path):
     return name.split('.ckpt')[0]
 
 
+def default_saved_model_feature_name(folder):
+    """The folder under feature/ for a SavedModel: the name of its own.
+
+    A name that is only a number is a version, and follows that of the folder above. In paths of
+    TF-Hub, `<data>/<network>/feature_vector/<version>`, all four say what it is.
+
+    >>> default_saved_model_feature_name('exports/cub_200/')
+    'cub_200'
+    >>> default_saved_model_feature_name('exports/cub_200/1')
+    'cub_200-1'
+    >>> default_saved_model_feature_name('hub/inaturalist/inception_v3/feature_vector/5')
+    'inaturalist-inception_v3-feature_vector-5'
+    """
+    parts = os.path.abspath(folder).strip(os.sep).split(os.sep)
+    count = 1
+    if parts[-1].isdigit():
+        count = 4 if parts[-2:-1] == ['feature_vector'] else 2
+    return '-'.join(parts[-count:])
+
+
 class Extractor:
-    """A network with a checkpoint's weights that gives the features of images."""
+    """Writes the features of images to disk.
+
+    Attributes:
+      width: of a feature.
+      features_of: as a source's, see `feature_sources`.
+    """
 
     def __init__(self, config):
-        """Builds the network up to its features and restores it.
+        """Gets the source of features ready.
 
         Raises:
-          UserError: if network, end point, image size or checkpoint do not fit.
+          UserError: if it cannot be used as configured.
         """
         self._config = config
-        network = nets_factory.get_network(config.model_name)
-        self.image_size = config.image_size or network.default_image_size
-        network.check_image_size(self.image_size)
-        checkpoint = checkpoints.Checkpoint(config.checkpoint_path)
-        averages = checkpoints.choose_weights(checkpoint, config.weights)
-        # Without classes: the classifier's width is no matter here.
-        network_fn = nets_factory.get_network_fn(config.model_name, num_classes=None)
-        self._model = Model(
-            network_fn,
-            self.image_size,
-            **network.optional_arguments(config.depth_multiplier, create_aux_logits=False),
-        )
-        _, end_points = self._model.output_shapes
-        self._end_point = config.end_point or network.feature_end_point
-        if self._end_point not in end_points:
-            raise UserError(
-                f'{config.model_name} has no end point {self._end_point}'
-                f'{nearest(self._end_point, end_points)}'
-            )
-        self.width = end_points[self._end_point][-1]
-        report = checkpoints.restore(
-            self._model.named_variables(), checkpoint, use_averages=averages
-        )
-        log.info('extracting %s, %d wide: %s', self._end_point, self.width, report)
-        self._preprocess = preprocessing_factory.get_jpeg_preprocessing(
-            config.preprocessing_name or network.preprocessing, is_training=False
-        )
-        images = tf.TensorSpec([None, self.image_size, self.image_size, 3], tf.float32)
-        self.features_of = tf.function(self._features_of, input_signature=[images], autograph=False)
-        stat = os.stat(checkpoint.path + '.index') if _has_index(checkpoint) else None
-        self.origin = {
-            **asdict(config),
-            'checkpoint_path': os.path.abspath(checkpoint.path),
-            'checkpoint_written': stat.st_mtime if stat else None,
-            'image_size': self.image_size,
-            'end_point': self._end_point,
-            'weights': 'average' if averages else 'raw',
-        }
-        for irrelevant in ('batch_size', 'num_preprocessing_threads'):
-            del self.origin[irrelevant]
-
-    def _features_of(self, images):
-        """Features float32 [batch, width] of images float32 [batch, height, width, 3]."""
-        _, end_points = self._model(images)
-        activation = end_points[self._end_point]
-        if activation.shape.rank == 4:
-            activation = tf.reduce_mean(activation, [1, 2])
-        return activation
+        self._source = config.create_source()
+        self.width, self.features_of = self._source.width, self._source.features_of
+        log.info('extracting %s', self._source)
 
     def extract(self, folder, dataset_name, split, feature_dir):
         """Writes features and labels of a split's listed images; goes on where a run was killed.
@@ -132,7 +133,7 @@ class Extractor:
         short = os.path.basename(list_path).removesuffix('.txt')
         path = features.array_path(feature_dir, dataset_name, 'feature', short)
         with open(list_path, 'rb') as file:
-            origin = {**self.origin, 'list_sha256': hashlib.sha256(file.read()).hexdigest()}
+            origin = {**self._source.origin, 'list_sha256': hashlib.sha256(file.read()).hexdigest()}
         label_path = features.array_path(feature_dir, dataset_name, 'label', short)
         if features.is_complete(path, origin) and os.path.exists(label_path):
             log.info('%s is already there', path)
@@ -145,8 +146,8 @@ class Extractor:
         batches = input_pipeline.file_batches(
             paths,
             missing,
-            self._preprocess,
-            self.image_size,
+            self._source.preprocess,
+            self._source.image_size,
             self._config.batch_size,
             self._config.num_preprocessing_threads,
         )
@@ -170,10 +171,5 @@ class Extractor:
             unread = [os.path.join(folder, listed[index].path) for index in writer.missing()]
             raise input_pipeline.explain_file_failure(error, unread) from error
         except ValueError as error:
-            raise UserError(f'{path}: {error}; is the checkpoint sound?') from error
+            raise UserError(f'{path}: {error}; are the weights sound?') from error
         return path
-
-
-def _has_index(checkpoint):
-    """Whether a checkpoint is of TensorFlow's second format, in several files."""
-    return os.path.exists(checkpoint.path + '.index')
