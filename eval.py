@@ -78,6 +78,13 @@ flags.DEFINE_enum(
 )
 
 # How, and how long
+flags.DEFINE_enum(
+    'precision',
+    'float32',
+    ['float32', 'bfloat16', 'float16'],
+    'What the layers compute in; variables, batch norm and logits stay float32.',
+)
+flags.DEFINE_boolean('jit_compile', False, 'Whether XLA compiles the network.')
 flags.DEFINE_boolean(
     'tf32', False, 'Whether GPUs may multiply with 10 bits of the mantissa: faster, less exact.'
 )
@@ -124,12 +131,13 @@ def main(flags):
     if flags.eval_dir:
         check_writable(flags.eval_dir)
     import_tensorflow('slim.compat')
-    from slim.learning import checkpoints, devices, evaluation
+    from slim.learning import checkpoints, devices, evaluation, precision
 
     once = flags.once or len(paths) > 1 or checkpoints.is_checkpoint(paths[0])
     if once:
         paths = [checkpoints.resolve(path) for path in paths]
     devices.set_up(flags.tf32)
+    precision.warn_if_slow(flags.precision)
     config = command_line.fields_from_flags(
         evaluation.EvaluationConfig,
         flags,

@@ -65,6 +65,13 @@ flags.DEFINE_enum(
 )
 
 # How
+flags.DEFINE_enum(
+    'precision',
+    'float32',
+    ['float32', 'bfloat16', 'float16'],
+    'What the layers compute in; variables, batch norm and what is written stay float32.',
+)
+flags.DEFINE_boolean('jit_compile', False, 'Whether XLA compiles the network.')
 flags.DEFINE_boolean(
     'tf32', False, 'Whether GPUs may multiply with 10 bits of the mantissa: faster, less exact.'
 )
@@ -78,7 +85,15 @@ flags.DEFINE_integer(
 
 
 # What a SavedModel has decided.
-CHECKPOINT_FLAGS = ('checkpoint_path', 'model_name', 'depth_multiplier', 'end_point', 'weights')
+CHECKPOINT_FLAGS = (
+    'checkpoint_path',
+    'model_name',
+    'depth_multiplier',
+    'end_point',
+    'weights',
+    'precision',
+    'jit_compile',
+)
 
 
 def main(flags):
@@ -94,9 +109,10 @@ def main(flags):
     nets_factory.get_network(flags.model_name)
     check_writable(flags.feature_dir)
     import_tensorflow('slim.compat')
-    from slim.learning import checkpoints, devices, extraction
+    from slim.learning import checkpoints, devices, extraction, precision
 
     devices.set_up(flags.tf32)
+    precision.warn_if_slow(flags.precision)
     if flags.saved_model:
         path, default_name = None, extraction.default_saved_model_feature_name(flags.saved_model)
     else:

@@ -43,6 +43,10 @@ def create_members(config, num_classes):
     ]
 
 
+def _check_finite(scores):
+    return tf.debugging.check_numerics(scores, 'the logits are not finite')
+
+
 class Member:
     """A network in inference mode, to be given one checkpoint after another.
 
@@ -65,6 +69,7 @@ class Member:
         self._model = Model(
             network_fn,
             image_size,
+            config.precision,
             **network.optional_arguments(depth_multiplier, create_aux_logits=False),
         )
         self._path = None
@@ -81,12 +86,16 @@ class Member:
             shape = [crops.NUM_WINDOWS, *shape]
             scores = self._log_mean_softmax
         images = tf.TensorSpec([None, *shape], tf.float32)
-        self._scores = tf.function(scores, input_signature=[images], autograph=False)
+        # XLA has no checks inside of what it compiles.
+        check = tf.function(_check_finite, autograph=False)
+        compiled = tf.function(scores, autograph=False, jit_compile=config.jit_compile or None)
+        self._scores = tf.function(
+            lambda images: check(compiled(images)), input_signature=[images], autograph=False
+        )
 
     def _logits(self, images):
         """Logits [n, classes] of images [n, height, width, 3]."""
-        logits, _ = self._model(images)
-        return tf.debugging.check_numerics(logits, 'the logits are not finite')
+        return self._model(images)[0]
 
     def _log_softmax(self, images):
         """Logarithm of the softmax [n, classes] of images [n, height, width, 3]."""

@@ -35,6 +35,8 @@ class EvaluationConfig:
     batch_size: int = 100
     max_num_batches: int | None = None
     weights: str = 'auto'
+    precision: str = 'float32'
+    jit_compile: bool = False
     num_preprocessing_threads: int | None = None
 
     @property

@@ -23,7 +23,7 @@ class ExtractionConfig:
     """Where features come from, and the batch size; see `feature_extraction.py`.
 
     Of `checkpoint_path` and `saved_model` one is given. With a SavedModel, `model_name`,
-    `depth_multiplier`, `end_point` and `weights` mean nothing.
+    `depth_multiplier`, `end_point`, `weights`, `precision` and `jit_compile` mean nothing.
     """
 
     checkpoint_path: str | None = None
@@ -33,6 +33,8 @@ class ExtractionConfig:
     image_size: int | None = None
     end_point: str | None = None
     weights: str = 'auto'
+    precision: str = 'float32'
+    jit_compile: bool = False
     saved_model: str | None = None
     batch_size: int = 32
     num_preprocessing_threads: int | None = None
@@ -53,6 +55,8 @@ class ExtractionConfig:
             self.image_size,
             self.end_point,
             self.weights,
+            precision=self.precision,
+            jit_compile=self.jit_compile,
         )
 
 

@@ -57,6 +57,8 @@ class CheckpointSource:
         end_point=None,
         weights='auto',
         num_classes=None,
+        precision='float32',
+        jit_compile=False,
     ):
         """Builds the network and restores it.
 
@@ -75,6 +77,7 @@ class CheckpointSource:
         self.model = Model(
             nets_factory.get_network_fn(model_name, num_classes),
             self.image_size,
+            precision,
             **network.optional_arguments(depth_multiplier, create_aux_logits=False),
         )
         self._has_classifier = num_classes is not None
@@ -86,9 +89,12 @@ class CheckpointSource:
                 f'{nearest(self.end_point, end_points)}'
             )
         self.width = end_points[self.end_point][-1]
-        self.report = checkpoints.restore(
-            self.model.named_variables(), checkpoint, use_averages=averages
-        )
+        wanted = self.model.named_variables()
+        if not num_classes:
+            # Those of tf-slim's networks that cannot be built without a classifier.
+            scopes = network.last_layer_scopes
+            wanted = {name: v for name, v in wanted.items() if not name.startswith(scopes)}
+        self.report = checkpoints.restore(wanted, checkpoint, use_averages=averages)
         self.preprocess = preprocessing_factory.get_jpeg_preprocessing(
             preprocessing_name or network.preprocessing, is_training=False
         )
@@ -96,6 +102,7 @@ class CheckpointSource:
             lambda images: self.outputs(images)[0],
             input_signature=[_image_batch(self.image_size)],
             autograph=False,
+            jit_compile=jit_compile or None,
         )
         # A checkpoint of TensorFlow's first format has no index.
         index = checkpoint.path + '.index'
@@ -108,12 +115,13 @@ class CheckpointSource:
             'image_size': self.image_size,
             'end_point': self.end_point,
             'weights': 'average' if averages else 'raw',
+            **({} if precision == 'float32' else {'precision': precision}),
         }
 
     def outputs(self, images):
         """Features float32 [batch, width], and logits [batch, num_classes] or None, of images."""
         logits, end_points = self.model(images)
-        features = end_points[self.end_point]
+        features = tf.cast(end_points[self.end_point], tf.float32)
         if features.shape.rank == 4:
             features = tf.reduce_mean(features, [1, 2])
         return features, logits if self._has_classifier else None

@@ -151,7 +151,7 @@ def inspect(path, network_name=None):
             model.append(variable)
     shapes = {variable.name: variable.shape for variable in model}
     roots = {name.split('/')[0] for name in shapes}
-    candidates = [name for name, row in nets_factory.NETWORKS.items() if roots & {_root_scope(row)}]
+    candidates = [name for name, row in nets_factory.NETWORKS.items() if row.scope in roots]
     fits = sorted((compare(shapes, name) for name in candidates), key=lambda f: f.num_differences)
     return Inspection(
         path=checkpoint.path,
@@ -162,11 +162,6 @@ def inspect(path, network_name=None):
         fits=tuple(fits),
         by_attribute=_OBJECT_GRAPH in checkpoint.shapes,
     )
-
-
-def _root_scope(network):
-    """The scope under which all variables of a network stand."""
-    return network.last_layer_scopes[0].split('/')[0]
 
 
 def compare(shapes, network_name):
@@ -183,7 +178,7 @@ def compare(shapes, network_name):
       UserError: if the name is unknown.
     """
     network = nets_factory.get_network(network_name)
-    root = _root_scope(network) + '/'
+    root = network.scope + '/'
     found = {name: tuple(shape) for name, shape in shapes.items() if name.startswith(root)}
     wanted = _network_shapes(network_name)
     fit = _compare(found, wanted, network_name, 1.0)
@@ -336,8 +331,7 @@ def _networks(inspection):
         if fit.left_out:
             parts.append(f'without {" and ".join(fit.left_out)}')
         yield ', '.join(parts)
-    roots = {fit.network: nets_factory.get_network(fit.network) for fit in inspection.fits}
-    roots = {_root_scope(network) for network in roots.values()}
+    roots = {nets_factory.get_network(fit.network).scope for fit in inspection.fits}
     others = [v.name for v in inspection.model if v.name.split('/')[0] not in roots]
     if not inspection.fits:
         yield 'none that is known' + (
