@@ -1,5 +1,6 @@
 """The registry: each row builds, and says the truth about its network."""
 
+import functools
 import subprocess
 import sys
 
@@ -10,14 +11,51 @@ from slim.errors import UserError
 from slim.learning.model import Model
 from slim.nets import nets_factory
 
-PARAMETERS = {'inception_v3': 24_353_332}  # Trainable ones, with 10 classes.
+# Trainable ones, with 10 classes. The first eight are those of tests/reference; those of VGG and
+# ResNet-V1 are as published for 1000 classes, less 990 x (width of the last layer + 1).
+PARAMETERS = {
+    'inception_v3': 24_353_332,
+    'inception_v3_se': 26_014_952,
+    'inception_v4': 43_723_860,
+    'inception_resnet_v2': 56_897_012,
+    'inception_resnet_v2_se': 66_146_266,
+    'resnet_v2_50': 23_539_850,
+    'resnet_v2_101': 42_549_386,
+    'resnet_v2_152': 58_208_394,
+    'resnet_v2_200': 62_697_610,
+    'resnet_v1_50': 23_528_522,
+    'resnet_v1_101': 42_520_650,
+    'resnet_v1_152': 58_164_298,
+    'resnet_v1_200': 62_645_322,
+    'inception_v1': 5_602_874,
+    'inception_v2': 10_163_586,
+    'vgg_a': 128_807_306,
+    'vgg_16': 134_301_514,
+    'vgg_19': 139_611_210,
+    'alexnet_v2': 46_247_882,
+    'overfeat': 141_648_394,
+}
 
 
-def test_every_network_has_its_exact_number_of_parameters():
+@functools.cache
+def _built(name):
+    """Shapes of logits and end points, and of the trainable variables, at the default size."""
+    size = nets_factory.get_network(name).default_image_size
+    with tf.Graph().as_default():
+        logits, end_points = nets_factory.get_network_fn(name, 10)(tf.zeros([2, size, size, 3]))
+        variables = tf.compat.v1.trainable_variables()
+        return (
+            logits.shape,
+            {end_point: value.shape for end_point, value in end_points.items()},
+            {variable.op.name: variable.shape for variable in variables},
+        )
+
+
+@pytest.mark.parametrize('name', nets_factory.NETWORKS)
+def test_every_network_has_its_exact_number_of_parameters(name):
     assert set(PARAMETERS) == set(nets_factory.NETWORKS)
-    for name, count in PARAMETERS.items():
-        model = Model(nets_factory.get_network_fn(name, 10), 299)
-        assert sum(v.shape.num_elements() for v in model.trainable_variables) == count, name
+    _, _, variables = _built(name)
+    assert sum(shape.num_elements() for shape in variables.values()) == PARAMETERS[name]
 
 
 @pytest.mark.parametrize('name', nets_factory.NETWORKS)
@@ -25,21 +63,43 @@ def test_a_row_says_the_truth(name):
     network = nets_factory.NETWORKS[name]
     network_fn = nets_factory.get_network_fn(name, 10)
     assert network_fn.default_image_size == network.default_image_size
-    with tf.Graph().as_default():
-        size = network.minimum_image_size
-        logits, end_points = network_fn(tf.zeros([1, size, size, 3]))
-        names = [v.op.name for v in tf.compat.v1.global_variables()]
-    assert logits.shape == [1, 10]
+    logits, end_points, variables = _built(name)
+    assert logits == [2, 10]
     assert network.feature_end_point in end_points
+    assert ('AuxLogits' in end_points) == network.has_auxiliary_head
+    assert {variable.split('/')[0] for variable in variables} == {network.scope}
+    # Exactly the classifiers are as wide as there are classes.
+    wide = {variable for variable, shape in variables.items() if shape[-1] == 10}
     for scope in network.last_layer_scopes:
-        with tf.Graph().as_default():
-            network_fn(tf.zeros([1, network.default_image_size, network.default_image_size, 3]))
-            names = [v.op.name for v in tf.compat.v1.global_variables()]
-        assert any(name.startswith(scope) for name in names), scope
-    with pytest.raises(ValueError), tf.Graph().as_default():
-        network_fn(tf.zeros([1, size - 1, size - 1, 3]))
-    with pytest.raises(UserError, match=str(network.minimum_image_size)):
+        assert any(variable.startswith(scope + '/') for variable in wide), scope
+    assert all(variable.startswith(network.last_layer_scopes) for variable in wide)
+
+
+@pytest.mark.parametrize('name', nets_factory.NETWORKS)
+def test_takes_its_smallest_image_and_none_smaller(name):
+    network = nets_factory.NETWORKS[name]
+    network_fn = nets_factory.get_network_fn(name, 10)
+    size = network.minimum_image_size
+    with tf.Graph().as_default():
+        logits, _ = network_fn(tf.zeros([1, size, size, 3]))
+        assert logits.shape == [1, 10]
+        with pytest.raises(ValueError, match=f'{size}x{size}'):
+            network_fn(tf.zeros([1, size - 1, size - 1, 3]))
+    with pytest.raises(UserError, match=str(size)):
         network.check_image_size(size - 1)
+
+
+@pytest.mark.parametrize('name', list(nets_factory.NETWORKS)[:8])
+@pytest.mark.parametrize('size', [331, 448, 560])
+def test_the_networks_of_the_paper_take_larger_images(name, size):
+    with tf.Graph().as_default():
+        logits, end_points = nets_factory.get_network_fn(name, 10)(tf.zeros([1, size, size, 3]))
+        names = {v.op.name: v.shape for v in tf.compat.v1.trainable_variables()}
+    assert logits.shape == [1, 10]
+    if 'AuxLogits' in end_points:
+        assert end_points['AuxLogits'].shape == [1, 10]
+    # Whatever the size of the images, the variables are the same: one size starts from another.
+    assert names == _built(name)[2]
 
 
 def test_an_unknown_network_is_answered_with_the_nearest():
@@ -72,3 +132,19 @@ def test_weight_decay_and_batch_norm_decay_reach_the_layers():
     model(tf.zeros([4, 75, 75, 3]))  # With no memory the moving mean is that of this batch: zero.
     assert abs(before).max() > 0
     assert abs(moved.numpy()).max() == 0
+
+
+@pytest.mark.parametrize('name, decay', [('inception_v3', 0.9997), ('resnet_v2_50', 0.997)])
+def test_batch_norm_forgets_as_it_did_in_2018_unless_told_otherwise(name, decay):
+    model = Model(nets_factory.get_network_fn(name, 2, is_training=True), 75)
+    model(tf.random.stateless_uniform([2, 75, 75, 3], [0, 0]))
+    # They begin at one; those of the first batch norm behind a layer of large variance tell.
+    moved = [v.numpy() for n, v in model.named_variables().items() if n.endswith('moving_variance')]
+    forgotten = max((1 - value.min()) for value in moved)
+    # A channel without any variance has lost exactly the share that a step forgets.
+    assert 0.5 * (1 - decay) < forgotten <= (1 - decay) * 1.001
+
+
+def test_batch_norm_decay_is_refused_where_there_is_no_batch_norm():
+    with pytest.raises(UserError, match='vgg_16 has no batch norm'):
+        nets_factory.get_network_fn('vgg_16', 10, batch_norm_decay=0.9)

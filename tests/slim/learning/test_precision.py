@@ -1,0 +1,204 @@
+"""16 bits where they suffice: what stays float32, and how near the results are."""
+
+import numpy as np
+import pytest
+import skimage.data
+import sklearn.datasets
+import tensorflow as tf
+from sklearn.neighbors import NearestNeighbors
+
+from slim.learning import precision
+from slim.learning.model import Model
+from slim.learning.optimizers import OptimizerParameters
+from slim.learning.schedules import Schedule
+from slim.learning.train_step import TrainStep
+from slim.nets import nets_factory
+from tests.reference import deterministic
+
+PAPER = tuple(nets_factory.NETWORKS)[:8]
+HALF = ('bfloat16', 'float16')
+
+
+def _windows(size, shift=0):
+    """48 windows of photographs side by side, float32 [48, size, size, 3] in [-1, 1]."""
+    photographs = [skimage.data.astronaut(), skimage.data.coffee(), skimage.data.chelsea()]
+    photographs += sklearn.datasets.load_sample_images().images
+    windows = []
+    for photograph in photographs:
+        height, width = (length - shift - size for length in photograph.shape[:2])
+        windows += [
+            photograph[top + shift : top + shift + size, left + shift : left + shift + size]
+            for top in range(0, height, size)
+            for left in range(0, width, size)
+        ]
+    return np.asarray(windows[:48], np.float32) / 127.5 - 1
+
+
+def _nearest(features, queries):
+    """For each query the index of the nearest row of `features`."""
+    neighbours = NearestNeighbors(n_neighbors=1).fit(features)
+    return neighbours.kneighbors(queries, return_distance=False)[:, 0]
+
+
+def _features(name, precisions, *batches):
+    """Features of each batch by a network of seeded weights, by precision."""
+    size = batches[0].shape[1]
+    end_point = nets_factory.get_network(name).feature_end_point
+    tf.random.set_seed(0)
+    models = [Model(nets_factory.get_network_fn(name, 10), size, each) for each in precisions]
+    for variable_name, variable in models[0].named_variables().items():
+        # Variances of exactly one would leave nothing to batch norm but the 1.0005 of its epsilon,
+        # which 16 bits round away in each layer.
+        if variable_name.endswith('moving_variance'):
+            variable.assign(deterministic.weights(variable_name, variable.shape))
+        for model in models[1:]:
+            model.named_variables()[variable_name].assign(variable)
+    features = {}
+    for name_of_type, model in zip(precisions, models, strict=True):
+        assert {v.dtype for v in model.variables} == {tf.float32}
+        run = tf.function(model.__call__, autograph=False)
+        features[name_of_type] = []
+        for images in batches:
+            logits, end_points = run(images)
+            assert logits.dtype == tf.float32
+            activation = end_points[end_point]
+            # Who pools does so in float32; a map tells what the layers compute in.
+            if activation.shape[1] > 1:
+                assert activation.dtype == precision.PRECISIONS[name_of_type]
+            pooled = tf.reduce_mean(tf.cast(activation, tf.float32), [1, 2])
+            features[name_of_type].append(pooled.numpy())
+    return features
+
+
+@pytest.mark.parametrize('name', PAPER)
+def test_bfloat16_gives_the_same_features_and_neighbours(name):
+    gallery, queries = _windows(107), _windows(107, shift=12)
+    features = _features(name, ['float32', 'bfloat16'], gallery, queries)
+    want, got = features.values()
+    difference = np.linalg.norm(got[0] - want[0]) / np.linalg.norm(want[0])
+    assert 1e-4 < difference < 1e-2  # Less would mean that nothing was rounded.
+    assert np.mean(_nearest(*want) == _nearest(*got)) >= 0.99
+
+
+def test_float16_is_nearer_than_bfloat16():
+    features = _features('inception_v3', ['float32', *HALF], _windows(107)[:16])
+    want = features['float32'][0]
+    errors = [np.linalg.norm(features[name][0] - want) / np.linalg.norm(want) for name in HALF]
+    assert errors[1] < errors[0] / 4
+
+
+def _step(name_of_type, **arguments):
+    """A quick step: a tenth of Inception-V3, with its auxiliary head, without dropout."""
+    network_fn = nets_factory.get_network_fn('inception_v3', 4, 4e-5, is_training=True)
+    tf.random.set_seed(1)
+    return TrainStep(
+        tf.distribute.get_strategy(),
+        lambda: Model(network_fn, 107, name_of_type, depth_multiplier=0.1, dropout_keep_prob=1.0),
+        OptimizerParameters(name='momentum'),
+        Schedule(learning_rate=0.01),
+        10,
+        **arguments,
+    )
+
+
+@pytest.fixture(scope='module')
+def batch():
+    return _windows(107)[:16], np.arange(16) % 4
+
+
+@pytest.fixture(scope='module')
+def in_float32(batch):
+    """Losses of eight steps, and all that they leave behind, in float32."""
+    step = _step('float32')
+    return [step([batch]).total_loss for _ in range(8)], step.snapshot()
+
+
+@pytest.mark.parametrize('name_of_type', HALF)
+def test_training_in_16_bits_goes_the_same_way(name_of_type, batch, in_float32):
+    step = _step(name_of_type, scale_loss=name_of_type == 'float16')
+    losses = [step([batch]).total_loss for _ in range(8)]
+    want, values = in_float32
+    assert losses[0] == pytest.approx(want[0], rel=1e-2)
+    assert losses == pytest.approx(want, rel=0.1)
+    assert losses[-1] < losses[0]
+    variables = step.variables()
+    assert {v.dtype for n, v in variables.items() if 'InceptionV3' in n} == {tf.float32}
+    assert set(values) <= set(variables)
+    # What training adds up in them is no multiple of what 16 bits can hold.
+    weights = variables['InceptionV3/Conv2d_2b_3x3/weights'].numpy()
+    rounded = tf.cast(tf.cast(weights, precision.PRECISIONS[name_of_type]), tf.float32).numpy()
+    assert (weights != rounded).mean() > 0.9
+
+
+def test_the_regularization_is_that_of_the_float32_weights():
+    whole, half = (_step(name) for name in ('float32', 'bfloat16'))
+    for name, variable in half.model.named_variables().items():
+        variable.assign(whole.model.named_variables()[name])
+    half([(_windows(107)[:4], np.arange(4))])  # Traces the network in bfloat16.
+    for name, variable in half.model.named_variables().items():
+        variable.assign(whole.model.named_variables()[name])
+    want = float(whole.model.regularization_loss())
+    assert float(half.model.regularization_loss()) == pytest.approx(want, rel=1e-6)
+
+
+def test_an_update_whose_gradients_overflow_is_left_out(batch):
+    step = _step('float16', scale_loss=True)
+    scale = step.variables()['loss_scale/current_loss_scale']
+    assert float(scale) == 2**15
+    before = {name: v.numpy() for name, v in step.trained.items()}
+    scale.assign(2.0**100)
+    result = step([batch])
+    assert np.isfinite(result.total_loss)
+    assert float(scale) == 2**99
+    assert int(step.global_step) == 1
+    for name, variable in step.trained.items():
+        np.testing.assert_array_equal(variable.numpy(), before[name], err_msg=name)
+    scale.assign(2.0**10)
+    step([batch])
+    assert any((v.numpy() != before[name]).any() for name, v in step.trained.items())
+    assert 'loss_scale/good_steps' in step.snapshot()
+
+
+def test_two_devices_leave_an_overflow_out_together(batch):
+    devices = tf.distribute.MirroredStrategy(
+        ['/cpu:0', '/cpu:1'], cross_device_ops=tf.distribute.ReductionToOneDevice()
+    )
+    network_fn = nets_factory.get_network_fn('inception_v3', 4, is_training=True)
+    step = TrainStep(
+        devices,
+        lambda: Model(network_fn, 75, 'float16', depth_multiplier=0.1),
+        OptimizerParameters(name='sgd'),
+        Schedule(learning_rate=0.01),
+        10,
+        scale_loss=True,
+        trainable_scopes=['Logits'],
+    )
+    images, labels = (
+        devices.experimental_distribute_values_from_function(lambda _, v=value: tf.constant(v))
+        for value in (_windows(75)[:8], np.arange(8) % 4)
+    )
+    before = {name: v.numpy() for name, v in step.trained.items()}
+    step.variables()['loss_scale/current_loss_scale'].assign(2.0**100)
+    step([(images, labels)])
+    for name, variable in step.trained.items():
+        np.testing.assert_array_equal(variable.numpy(), before[name], err_msg=name)
+    step.variables()['loss_scale/current_loss_scale'].assign(2.0**10)
+    step([(images, labels)])
+    assert any((v.numpy() != before[name]).any() for name, v in step.trained.items())
+
+
+def test_xla_takes_the_same_steps(batch, in_float32):
+    step = _step('float32', jit_compile=True)
+    losses = [step([batch]).total_loss for _ in range(2)]
+    assert losses == pytest.approx(in_float32[0][:2], rel=1e-3)
+
+
+def test_says_so_where_a_precision_gains_nothing(monkeypatch, caplog):
+    monkeypatch.setattr(precision, '_cpu_flags', lambda: {'avx2'})
+    precision.warn_if_slow('bfloat16')
+    assert 'no instructions for bfloat16' in caplog.text
+    caplog.clear()
+    monkeypatch.setattr(precision, '_cpu_flags', lambda: {'avx512_bf16'})
+    precision.warn_if_slow('bfloat16')
+    precision.warn_if_slow('float32')
+    assert not caplog.text
