@@ -72,7 +72,7 @@ def _features(name, precisions, *batches):
 
 @pytest.mark.parametrize('name', PAPER)
 def test_bfloat16_gives_the_same_features_and_neighbours(name):
-    gallery, queries = _windows(107), _windows(107, shift=12)
+    gallery, queries = _windows(107), _windows(107, shift=4)
     features = _features(name, ['float32', 'bfloat16'], gallery, queries)
     want, got = features.values()
     difference = np.linalg.norm(got[0] - want[0]) / np.linalg.norm(want[0])
