@@ -12,15 +12,19 @@ import_tensorflow('slim.compat')
 
 import tensorflow as tf  # noqa: E402
 
-from benchmarks import throughput  # noqa: E402
+from benchmarks import report  # noqa: E402
 from benchmarks.flops import count_flops  # noqa: E402
+from benchmarks.measuring import Measured, Row, measure_rows  # noqa: E402
 from slim.learning.model import Model  # noqa: E402
+from slim.learning.precision import has_fast_instructions  # noqa: E402
 from slim.nets import nets_factory  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 
+PRECISIONS = ('float32', 'bfloat16')
+
 # Name -> whether it has operations to count, its baseline, whether it can wait for input.
-ROWS = {
+COMPUTED = {
     'matrix product': (True, None, False),
     'network alone': (True, None, False),
     'features from JPEG files': (True, 'network alone', False),
@@ -28,12 +32,19 @@ ROWS = {
     'last layer, from TFRecords': (True, 'last layer, step alone', True),
     'all layers, step alone': (True, None, False),
     'all layers, from TFRecords': (True, 'all layers, step alone', True),
+}
+INPUT = {
     'input of extraction, 1 thread': (False, 'network alone', False),
     'input of extraction, all threads': (False, 'network alone', False),
     'input of evaluation, 1 thread': (False, 'network alone', False),
     'input of evaluation, all threads': (False, 'network alone', False),
     'input of training, 1 thread': (False, 'last layer, step alone', False),
     'input of training, all threads': (False, 'last layer, step alone', False),
+}
+# The precisions of a line follow each other.
+ROWS = {
+    **{(name, precision): row for name, row in COMPUTED.items() for precision in PRECISIONS},
+    **{(name, None): row for name, row in INPUT.items()},
 }
 
 
@@ -52,6 +63,7 @@ def test_small_run(tmp_path):
         '--matmul_size=256',
         '--repeats=1',
         '--seconds=0.1',
+        '--precision=float32,bfloat16',
         f'--output={output}',
         timeout=300,
     )
@@ -59,23 +71,73 @@ def test_small_run(tmp_path):
     results = json.loads(output.read_text())
     assert results['settings']['batch_size'] == 4
     assert results['machine']['tensorflow'] == tf.__version__
-    rows = {figures['name']: figures for figures in results['rows']}
+    rows = {(figures['name'], figures.get('precision')): figures for figures in results['rows']}
     assert list(rows) == list(ROWS)
-    for name, (is_counted, baseline, can_wait) in ROWS.items():
-        figures = rows[name]
+    for (name, precision), (is_counted, baseline, can_wait) in ROWS.items():
+        figures = rows[name, precision]
         assert figures.get('baseline') == baseline
+        if precision and baseline:
+            assert figures['baseline_precision'] == precision
         assert ('waited' in figures) == can_wait
         assert ('of_matrix_product' in figures) == is_counted
         assert ('images_per_second' in figures) == (name != 'matrix product')
+        assert ('of_float32' in figures) == (precision == 'bfloat16')
         waited = figures.pop('waited', 0)
         assert 0 <= waited <= 1
         numbers = [value for value in figures.values() if not isinstance(value, str)]
         assert all(math.isfinite(number) and number > 0 for number in numbers), name
+    for precision in PRECISIONS:
+        # Against the product of the same precision: one round, so that the ratio is of two rates.
+        product = rows['matrix product', precision]['gflops_per_second']
+        figures = rows['network alone', precision]
+        assert figures['of_matrix_product'] == pytest.approx(figures['gflops_per_second'] / product)
+    # As many operations, whatever they are computed in.
+    operations = [
+        rows['all layers, step alone', precision]['gflops_per_second']
+        / rows['all layers, step alone', precision]['images_per_second']
+        for precision in PRECISIONS
+    ]
+    assert operations[0] == pytest.approx(operations[1])
     # The table says what the file says.
-    table = throughput.format_table(results['rows'])
-    without_waits = [line for line in table.splitlines() if 'TFRecords' not in line]
-    assert set(without_waits) <= set(result.stdout.splitlines())
+    table = report.format_table(json.loads(output.read_text())['rows'])
+    assert result.stdout.startswith(table + '\n')
+    assert len(table.splitlines()) == 1 + len(ROWS)
     assert f'TensorFlow {tf.__version__}' in result.stdout.splitlines()[-1]
+    is_slow = not has_fast_instructions('bfloat16')
+    assert results['machine']['without_fast_instructions'] == ['bfloat16'] * is_slow
+    assert ('no instructions for bfloat16' in result.stdout) == is_slow
+
+
+def test_ratios_are_of_the_same_precision_and_round():
+    rates = {
+        # A machine that is ten times slower in the second round.
+        ('product', 'float32'): [100, 10],
+        ('product', 'bfloat16'): [300, 30],
+        ('network', 'float32'): [8, 0.8],
+        ('network', 'bfloat16'): [12, 1.2],
+        ('input', None): [60, 6],
+    }
+
+    def row(key, **named):
+        # Every other round goes backwards, but each row is measured once in a round.
+        measured = iter([Measured(rate, 1.0, 0.5) for rate in rates[key]])
+        return Row(key[0], lambda: next(measured), precision=key[1], **named)
+
+    rows = [row(key, flops=1) for key in list(rates)[:2]]
+    rows += [row(key, flops=10) for key in list(rates)[2:4]]
+    rows.append(row(('input', None), baseline='network'))
+    measured = measure_rows(rows, 2)
+    figures = {row.key: report.summarize(row, measured, 'product') for row in rows}
+    assert figures['network', 'float32']['of_matrix_product'] == pytest.approx(0.8)
+    assert figures['network', 'bfloat16']['of_matrix_product'] == pytest.approx(0.4)
+    assert figures['network', 'bfloat16']['of_float32'] == pytest.approx(1.5)
+    assert figures['product', 'bfloat16']['of_float32_by_cpu'] == pytest.approx(3)
+    # Input has to keep up with the fastest.
+    assert figures['input', None]['baseline_precision'] == 'bfloat16'
+    assert figures['input', None]['of_baseline'] == pytest.approx(5)
+    table = report.format_table(figures.values())
+    assert '5.0 x network in bfloat16' in table
+    assert 'waited' not in table  # Nothing did.
 
 
 @pytest.mark.parametrize(
@@ -83,6 +145,8 @@ def test_small_run(tmp_path):
     [
         ('--model_name=inception_v33', 'inception_v3'),
         ('--image_size=20', 'too small'),
+        ('--precision=float32,bfloat61', 'bfloat16'),
+        ('--precision=', 'required'),
         ('--output=no/such/folder/x.json', 'no such folder'),
     ],
 )
