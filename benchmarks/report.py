@@ -9,7 +9,7 @@ from slim import command_line
 from slim.datasets import whole_files
 from slim.errors import UserError
 
-LEFT_ALIGNED = ('', 'precision', 'compared')
+LEFT_ALIGNED = ('', 'precision', 'compared', 'statistics')
 
 
 def summarize(row, measured, yardstick):
@@ -104,6 +104,38 @@ def format_table(summaries):
                 cells['compared'] += f' in {figures["baseline_precision"]}'
         lines.append(cells)
     return align(columns, lines)
+
+
+def format_networks(summaries):
+    """The table of rates of `benchmarks.networks` for people."""
+    columns = ['', 'precision', 'GFLOP', 'images/s', 'range', 'CPU ms', 'cores', 'GFLOP/s']
+    columns += ['of product', 'of float32']
+    lines = []
+    for figures in summaries:
+        cells = rate_cells(figures)
+        if 'gflop_per_image' in figures:
+            cells['GFLOP'] = f'{figures["gflop_per_image"]:.2f}'
+        lines.append(cells)
+    return align(columns, lines)
+
+
+def format_differences(summaries):
+    """The table of differences of `benchmarks.networks` for people; empty where there are none."""
+    lines = []
+    for figures in summaries:
+        for state, found in figures.get('differences', {}).items():
+            lines.append(
+                {
+                    '': figures['name'],
+                    'precision': figures['precision'],
+                    'statistics': state,
+                    'error': f'{found["relative_error"]:.2e}',
+                    'worst image': f'{found["worst_relative_error"]:.2e}',
+                    'same nearest': f'{found["same_nearest"]:.1%}',
+                    'rounded images': f'{found["rounded_images"]:.2e}',
+                }
+            )
+    return align(list(lines[0]), lines) if lines else ''
 
 
 def align(columns, lines):

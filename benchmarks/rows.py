@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from benchmarks import photographs
 from benchmarks.measuring import Row, measure_for
 from slim import command_line
+from slim.datasets import split_lists
 from slim.errors import UserError, nearest
 from slim.nets import nets_factory
 
@@ -89,30 +90,34 @@ def matmul_row(size, seconds, precision):
     return Row(MATRIX_PRODUCT, lambda: measure_for(seconds, work), flops=1, precision=precision)
 
 
-def create_extractor(settings, checkpoint, precision):
-    """An `Extractor` of a checkpoint's features, and its operations an image."""
+def create_source(settings, checkpoint, precision):
+    """A `CheckpointSource` of features, and its operations an image."""
     from benchmarks.flops import count_flops
+
+    source = extraction_config(settings, checkpoint, precision).create_source()
+    return source, count_flops(source.features_of.get_concrete_function())
+
+
+def extraction_config(settings, checkpoint, precision):
+    """The `ExtractionConfig` of a checkpoint's features."""
     from slim.learning import extraction
 
-    extractor = extraction.Extractor(
-        extraction.ExtractionConfig(
-            checkpoint,
-            model_name=settings.model_name,
-            depth_multiplier=settings.depth_multiplier,
-            image_size=settings.image_size,
-            precision=precision,
-            batch_size=settings.batch_size,
-        )
+    return extraction.ExtractionConfig(
+        checkpoint,
+        model_name=settings.model_name,
+        depth_multiplier=settings.depth_multiplier,
+        image_size=settings.image_size,
+        precision=precision,
+        batch_size=settings.batch_size,
     )
-    return extractor, count_flops(extractor.features_of.get_concrete_function())
 
 
-def network_row(settings, extractor, flops, precision, name=NETWORK):
-    """Inference alone, up to the features, on a batch in memory."""
+def network_row(settings, features_of, flops, precision, name=NETWORK):
+    """Inference alone, up to the features, on a batch in memory; `features_of` as a source's."""
     images, _ = constant_batch(settings)
 
     def alone():
-        extractor.features_of(images).numpy()
+        features_of(images).numpy()
         return settings.batch_size, None
 
     for _ in range(WARM_UP):
@@ -120,8 +125,13 @@ def network_row(settings, extractor, flops, precision, name=NETWORK):
     return Row(name, lambda: measure_for(settings.seconds, alone), flops, precision=precision)
 
 
-def files_row(settings, extractor, flops, precision, folder, feature_dir):
-    """Features from the JPEG files of the dataset in `folder` to .npy, under `feature_dir`."""
+def inference_rows(settings, checkpoint, precision, folder, feature_dir):
+    """Inference alone, and features from the JPEG files of `folder` to .npy under `feature_dir`."""
+    from benchmarks.flops import count_flops
+    from slim.learning import extraction
+
+    extractor = extraction.Extractor(extraction_config(settings, checkpoint, precision))
+    flops = count_flops(extractor.features_of.get_concrete_function())
 
     def extract_to(target):
         extractor.extract(folder, DATASET, 'train', target)
@@ -133,7 +143,10 @@ def files_row(settings, extractor, flops, precision, folder, feature_dir):
             return measure_for(0, lambda: extract_to(target))
 
     extractor.extract(folder, DATASET, 'validation', feature_dir)
-    return Row('features from JPEG files', end_to_end, flops, NETWORK, precision)
+    return [
+        network_row(settings, extractor.features_of, flops, precision),
+        Row('features from JPEG files', end_to_end, flops, NETWORK, precision),
+    ]
 
 
 def create_training(settings, dataset, scopes, precision):
@@ -282,9 +295,6 @@ def training_batches(settings, dataset, num_threads=None):
 
 
 def image_paths(folder):
-    """Paths of the JPEG files of the dataset in `folder`, as `photographs` writes it."""
-    return [
-        os.path.join(directory, name)
-        for directory, _, names in os.walk(os.path.join(folder, 'images'))
-        for name in sorted(names)
-    ]
+    """Paths of the JPEG files of the dataset in `folder` in the order of its list."""
+    listed = split_lists.read_list(split_lists.list_path(folder, 'train'))
+    return [os.path.join(folder, image.path) for image in listed]

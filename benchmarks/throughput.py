@@ -68,15 +68,13 @@ def create_rows(settings, precisions, matmul_size, folder):
         checkpoint = checkpoints.save(
             os.path.join(folder, 'checkpoints', precision), last_layer.model.named_variables(), 0
         )
-        extractor = settings, *rows.create_extractor(settings, checkpoint, precision), precision
         feature_dir = os.path.join(folder, 'features', precision)
         all_layers, all_layers_flops = rows.create_training(settings, dataset, None, precision)
         training = settings, dataset
         by_precision.append(
             [
                 rows.matmul_row(matmul_size, min(settings.seconds, 1.0), precision),
-                rows.network_row(*extractor),
-                rows.files_row(*extractor, dataset_folder, feature_dir),
+                *rows.inference_rows(settings, checkpoint, precision, dataset_folder, feature_dir),
                 *rows.training_rows(
                     *training, last_layer, last_layer_flops, precision, 'last layer'
                 ),

@@ -1,0 +1,243 @@
+"""Measures networks side by side, in several precisions: how fast, and how far their features are.
+
+    python -m benchmarks.networks --output=results.json
+
+For each network: images/s of inference up to the features, on a batch in memory, and how far the
+features of photographs are from those in float32. All precisions of a network are measured in turn,
+round after round, in one process. benchmarks/README.md says what each column means.
+
+Without --checkpoint_paths the networks are not trained: they have random weights, once with batch
+norm's statistics as they are initialised, once with those of a batch of the photographs.
+"""
+
+import gc
+import logging
+import os
+import tempfile
+
+import numpy as np
+from absl import flags
+
+from benchmarks import measuring, photographs, report, rows
+from benchmarks.differences import differences, relative_error
+from slim import command_line
+from slim.errors import UserError
+from slim.nets import nets_factory
+from slim.quiet_import import import_tensorflow
+
+PAPER = list(nets_factory.NETWORKS)[:8]
+
+# What is measured
+flags.DEFINE_list('model_names', PAPER, 'Networks.')
+flags.DEFINE_list('checkpoint_paths', None, 'A checkpoint for each network, or a folder of them.')
+flags.DEFINE_float('depth_multiplier', 1.0, 'Scales the channels of every layer; 0.25 is small.')
+flags.DEFINE_integer('image_size', None, "Height and width in pixels; by default the network's.")
+flags.DEFINE_list(
+    'precision',
+    ['float32', 'bfloat16'],
+    'What the layers compute in: float32, bfloat16, float16 or several.',
+)
+flags.DEFINE_integer('batch_size', 32, 'Images of a batch.', lower_bound=1)
+flags.DEFINE_integer(
+    'num_images',
+    256,
+    'Photographs whose features are compared.',
+    lower_bound=len(photographs.NAMES),
+)
+flags.DEFINE_integer('matmul_size', 4096, 'Rows and columns of the matrices.', lower_bound=1)
+flags.DEFINE_integer('seed', 0, 'Of random weights.')
+
+# How long, and what becomes of it
+flags.DEFINE_integer('repeats', 4, 'Rounds, of which the medians are shown.', lower_bound=1)
+flags.DEFINE_float('seconds', 3.0, 'Least duration of one measurement.', lower_bound=0.0)
+flags.DEFINE_string('output', None, 'JSON file to write the figures to.')
+
+log = logging.getLogger('slim')
+
+STATISTICS_IMAGES = 32  # Of which batch norm gets its statistics.
+
+
+def photograph_batches(settings, paths):
+    """Batches of photographs, float32 [n, size, size, 3], as the network takes them."""
+    from slim.datasets import input_pipeline
+    from slim.preprocessing import preprocessing_factory
+
+    style = nets_factory.get_network(settings.model_name).preprocessing
+    preprocess = preprocessing_factory.get_jpeg_preprocessing(style, is_training=False)
+    batches = input_pipeline.file_batches(
+        paths, np.arange(len(paths)), preprocess, settings.image_size, settings.batch_size
+    )
+    return (images for _, images in batches)
+
+
+def create_checkpoints(settings, paths, seed, folder):
+    """Saves a freshly initialised network, and the same with batch norm's statistics set.
+
+    As they are initialised, batch norm does nothing. With the statistics of images, activations of
+    every layer are of order one; but random layers then make a small difference between two images
+    larger and larger.
+
+    Args:
+      settings: a `Settings`.
+      paths: of JPEG files, the first `STATISTICS_IMAGES` of which give the statistics.
+      seed: of the weights.
+      folder: of the checkpoints.
+
+    Returns:
+      Dictionary of their paths: 'initial' and, for a network with batch norm, 'batch'.
+    """
+    import tensorflow as tf
+
+    from slim.learning import checkpoints
+    from slim.learning.model import Model
+
+    tf.random.set_seed(seed)
+    network = nets_factory.get_network(settings.model_name)
+    has_batch_norm = network.batch_norm_decay is not None
+    network_fn = nets_factory.get_network_fn(
+        settings.model_name,
+        None,
+        is_training=True,
+        batch_norm_decay=0.0 if has_batch_norm else None,  # Nothing of the initial ones stays.
+    )
+    arguments = network.optional_arguments(settings.depth_multiplier, create_aux_logits=False)
+    model = Model(network_fn, settings.image_size, **arguments)
+
+    def save(name):
+        return checkpoints.save(os.path.join(folder, name), model.named_variables(), 0)
+
+    saved = {'initial': save('initial')}
+    if has_batch_norm:
+        images = list(photograph_batches(settings, paths[:STATISTICS_IMAGES]))
+        tf.function(model, autograph=False)(tf.concat(images, axis=0))
+        saved['batch'] = save('batch')
+    return saved
+
+
+def compare_features(sources, settings, paths):
+    """How far the features are from those in float32: `differences` by precision.
+
+    Beside them, of the first batch: `rounded_images`, the relative error of the features in float32
+    if only the images are rounded to the other precision. It tells what the network makes of so
+    small a difference.
+
+    Args:
+      sources: a `CheckpointSource` for each precision, float32 among them.
+      settings: a `Settings`.
+      paths: of the photographs.
+    """
+    import tensorflow as tf
+
+    from slim.learning.precision import PRECISIONS
+
+    features = {precision: [] for precision in sources}
+    first = None
+    for images in photograph_batches(settings, paths):
+        first = images if first is None else first
+        for precision, source in sources.items():
+            features[precision].append(source.features_of(images).numpy())
+    compared = {}
+    for precision in features.keys() - {'float32'}:
+        rounded = tf.cast(tf.cast(first, PRECISIONS[precision]), tf.float32)
+        compared[precision] = {
+            **differences(*(np.concatenate(features[name]) for name in ('float32', precision))),
+            'rounded_images': relative_error(
+                features['float32'][0], sources['float32'].features_of(rounded).numpy()
+            ),
+        }
+    return compared
+
+
+def measure_network(settings, checkpoint, precisions, products, flags, paths):
+    """The figures of one network, a dictionary for each precision, and the products' `Measured`.
+
+    Args:
+      settings: a `Settings`.
+      checkpoint: path of its weights, None for random ones.
+      precisions: list of keys of `slim.learning.precision.PRECISIONS`.
+      products: the matrix product's `Row` in each of them.
+      flags: the script's.
+      paths: of the photographs.
+    """
+    from slim.learning import checkpoints
+
+    name = settings.model_name
+    log.info('building %s', name)
+    with tempfile.TemporaryDirectory() as folder:
+        if checkpoint:
+            saved = {'checkpoint': checkpoint}
+        else:
+            saved = create_checkpoints(settings, paths, flags.seed, folder)
+        sources, lines = {}, []
+        for precision in precisions:
+            source, flops = rows.create_source(settings, next(iter(saved.values())), precision)
+            lines.append(rows.network_row(settings, source.features_of, flops, precision, name))
+            sources[precision] = source
+        compared = {}
+        for state, path in saved.items() if 'float32' in precisions else ():
+            log.info('features of %d photographs (%s)', len(paths), state)
+            for source in sources.values() if len(saved) > 1 else ():
+                checkpoints.restore(source.model.named_variables(), checkpoints.Checkpoint(path))
+            compared[state] = compare_features(sources, settings, paths)
+    measured = measuring.measure_rows([*products, *lines], flags.repeats, name)
+    summaries = []
+    for row in lines:
+        figures = report.summarize(row, measured, rows.MATRIX_PRODUCT)
+        figures['gflop_per_image'] = row.flops / 1e9
+        if row.precision != 'float32' and compared:
+            figures['differences'] = {
+                state: by_precision[row.precision] for state, by_precision in compared.items()
+            }
+        summaries.append(figures)
+    return summaries, {row.key: measured[row.key] for row in products}
+
+
+def main(flags):
+    command_line.require(flags, 'model_names')
+    names = flags.model_names
+    networks = [rows.create_settings(flags, name) for name in names]
+    saved = flags.checkpoint_paths or [None] * len(names)
+    if len(saved) != len(names):
+        raise UserError(
+            f'--checkpoint_paths has {len(saved)} values and --model_names has {len(names)}'
+        )
+    precisions = rows.precisions_from_flags(flags)
+    report.check_output(flags.output)
+    import_tensorflow('slim.compat')
+    from slim.learning import checkpoints, devices
+
+    saved = [path and checkpoints.resolve(path) for path in saved]
+    devices.set_up()
+    with tempfile.TemporaryDirectory() as folder:
+        log.info('writing %d photographs', flags.num_images)
+        photographs.write_dataset(folder, flags.num_images, rows.NUM_SHARDS)
+        paths = rows.image_paths(folder)
+        products = [
+            rows.matmul_row(flags.matmul_size, min(flags.seconds, 1.0), precision)
+            for precision in precisions
+        ]
+        all_products = {row.key: [] for row in products}
+        summaries = []
+        for settings, checkpoint in zip(networks, saved, strict=True):
+            figures, measured = measure_network(
+                settings, checkpoint, precisions, products, flags, paths
+            )
+            summaries += figures
+            for key, more in measured.items():
+                all_products[key] += more
+            gc.collect()  # The network and its graphs: eight of them would fill a small machine.
+    products = [report.summarize(row, all_products, rows.MATRIX_PRODUCT) for row in products]
+    machine = report.describe_machine(precisions)
+    print(report.format_networks([*products, *summaries]))
+    if differing := report.format_differences(summaries):
+        print(f'\nFeatures of {flags.num_images} photographs against those in float32:')
+        print(differing)
+        if not flags.checkpoint_paths:
+            print('These networks are not trained: their weights are random.')
+        print()
+    print(report.format_machine(machine))
+    report.write_results(flags, machine, [*products, *summaries])
+
+
+if __name__ == '__main__':
+    command_line.run(main, __doc__)
