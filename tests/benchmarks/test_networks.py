@@ -40,7 +40,7 @@ def run_small(output, *arguments):
         '--seconds=0',
         f'--output={output}',
         *arguments,
-        timeout=300,
+        timeout=600,
     )
     assert result.returncode == 0, result.stderr
     return result.stdout, json.loads(output.read_text())

@@ -65,7 +65,7 @@ def test_small_run(tmp_path):
         '--seconds=0.1',
         '--precision=float32,bfloat16',
         f'--output={output}',
-        timeout=300,
+        timeout=600,
     )
     assert result.returncode == 0, result.stderr
     results = json.loads(output.read_text())
