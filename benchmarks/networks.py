@@ -6,13 +6,11 @@ For each network: images/s of inference up to the features, on a batch in memory
 features of photographs are from those in float32. All precisions of a network are measured in turn,
 round after round, in one process. benchmarks/README.md says what each column means.
 
-Without --checkpoint_paths the networks are not trained: they have random weights, once with batch
-norm's statistics as they are initialised, once with those of a batch of the photographs.
+Without --checkpoint_paths the networks are not trained: weights and variances are random.
 """
 
 import gc
 import logging
-import os
 import tempfile
 
 import numpy as np
@@ -54,8 +52,6 @@ flags.DEFINE_string('output', None, 'JSON file to write the figures to.')
 
 log = logging.getLogger('slim')
 
-STATISTICS_IMAGES = 32  # Of which batch norm gets its statistics.
-
 
 def photograph_batches(settings, paths):
     """Batches of photographs, float32 [n, size, size, 3], as the network takes them."""
@@ -70,21 +66,21 @@ def photograph_batches(settings, paths):
     return (images for _, images in batches)
 
 
-def create_checkpoints(settings, paths, seed, folder):
-    """Saves a freshly initialised network, and the same with batch norm's statistics set.
+def create_checkpoint(settings, seed, folder):
+    """Saves a network with random weights and random variances of batch norm.
 
-    As they are initialised, batch norm does nothing. With the statistics of images, activations of
-    every layer are of order one; but random layers then make a small difference between two images
-    larger and larger.
+    Variances of exactly one, as they are initialised, would leave batch norm nothing to do but
+    multiply by the 0.9995 of its epsilon, which 16 bits round back to one in every layer: an error
+    of 1% that is of no trained network. Those of a batch of images would have random layers make a
+    small difference larger and larger, which trained ones do not do.
 
     Args:
       settings: a `Settings`.
-      paths: of JPEG files, the first `STATISTICS_IMAGES` of which give the statistics.
-      seed: of the weights.
-      folder: of the checkpoints.
+      seed: of the weights and of the variances, uniform between 0.5 and 1.5.
+      folder: of the checkpoint.
 
     Returns:
-      Dictionary of their paths: 'initial' and, for a network with batch norm, 'batch'.
+      Its path.
     """
     import tensorflow as tf
 
@@ -92,26 +88,15 @@ def create_checkpoints(settings, paths, seed, folder):
     from slim.learning.model import Model
 
     tf.random.set_seed(seed)
+    random = np.random.RandomState(seed)
     network = nets_factory.get_network(settings.model_name)
-    has_batch_norm = network.batch_norm_decay is not None
-    network_fn = nets_factory.get_network_fn(
-        settings.model_name,
-        None,
-        is_training=True,
-        batch_norm_decay=0.0 if has_batch_norm else None,  # Nothing of the initial ones stays.
-    )
+    network_fn = nets_factory.get_network_fn(settings.model_name, None)
     arguments = network.optional_arguments(settings.depth_multiplier, create_aux_logits=False)
     model = Model(network_fn, settings.image_size, **arguments)
-
-    def save(name):
-        return checkpoints.save(os.path.join(folder, name), model.named_variables(), 0)
-
-    saved = {'initial': save('initial')}
-    if has_batch_norm:
-        images = list(photograph_batches(settings, paths[:STATISTICS_IMAGES]))
-        tf.function(model, autograph=False)(tf.concat(images, axis=0))
-        saved['batch'] = save('batch')
-    return saved
+    for name, variable in model.named_variables().items():
+        if name.endswith('moving_variance'):
+            variable.assign(random.uniform(0.5, 1.5, variable.shape))
+    return checkpoints.save(folder, model.named_variables(), 0)
 
 
 def compare_features(sources, settings, paths):
@@ -159,35 +144,26 @@ def measure_network(settings, checkpoint, precisions, products, flags, paths):
       flags: the script's.
       paths: of the photographs.
     """
-    from slim.learning import checkpoints
-
     name = settings.model_name
     log.info('building %s', name)
     with tempfile.TemporaryDirectory() as folder:
-        if checkpoint:
-            saved = {'checkpoint': checkpoint}
-        else:
-            saved = create_checkpoints(settings, paths, flags.seed, folder)
+        checkpoint = checkpoint or create_checkpoint(settings, flags.seed, folder)
         sources, lines = {}, []
         for precision in precisions:
-            source, flops = rows.create_source(settings, next(iter(saved.values())), precision)
+            source, flops = rows.create_source(settings, checkpoint, precision)
             lines.append(rows.network_row(settings, source.features_of, flops, precision, name))
             sources[precision] = source
         compared = {}
-        for state, path in saved.items() if 'float32' in precisions else ():
-            log.info('features of %d photographs (%s)', len(paths), state)
-            for source in sources.values() if len(saved) > 1 else ():
-                checkpoints.restore(source.model.named_variables(), checkpoints.Checkpoint(path))
-            compared[state] = compare_features(sources, settings, paths)
+        if 'float32' in precisions:
+            log.info('features of %d photographs', len(paths))
+            compared = compare_features(sources, settings, paths)
     measured = measuring.measure_rows([*products, *lines], flags.repeats, name)
     summaries = []
     for row in lines:
         figures = report.summarize(row, measured, rows.MATRIX_PRODUCT)
         figures['gflop_per_image'] = row.flops / 1e9
         if row.precision != 'float32' and compared:
-            figures['differences'] = {
-                state: by_precision[row.precision] for state, by_precision in compared.items()
-            }
+            figures['differences'] = compared[row.precision]
         summaries.append(figures)
     return summaries, {row.key: measured[row.key] for row in products}
 
@@ -233,7 +209,7 @@ def main(flags):
         print(f'\nFeatures of {flags.num_images} photographs against those in float32:')
         print(differing)
         if not flags.checkpoint_paths:
-            print('These networks are not trained: their weights are random.')
+            print('These networks are not trained: weights and variances are random.')
         print()
     print(report.format_machine(machine))
     report.write_results(flags, machine, [*products, *summaries])

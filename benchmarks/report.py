@@ -9,7 +9,7 @@ from slim import command_line
 from slim.datasets import whole_files
 from slim.errors import UserError
 
-LEFT_ALIGNED = ('', 'precision', 'compared', 'statistics')
+LEFT_ALIGNED = ('', 'precision', 'compared')
 
 
 def summarize(row, measured, yardstick):
@@ -121,20 +121,18 @@ def format_networks(summaries):
 
 def format_differences(summaries):
     """The table of differences of `benchmarks.networks` for people; empty where there are none."""
-    lines = []
-    for figures in summaries:
-        for state, found in figures.get('differences', {}).items():
-            lines.append(
-                {
-                    '': figures['name'],
-                    'precision': figures['precision'],
-                    'statistics': state,
-                    'error': f'{found["relative_error"]:.2e}',
-                    'worst image': f'{found["worst_relative_error"]:.2e}',
-                    'same nearest': f'{found["same_nearest"]:.1%}',
-                    'rounded images': f'{found["rounded_images"]:.2e}',
-                }
-            )
+    lines = [
+        {
+            '': figures['name'],
+            'precision': figures['precision'],
+            'error': f'{found["relative_error"]:.2e}',
+            'worst image': f'{found["worst_relative_error"]:.2e}',
+            'same nearest': f'{found["same_nearest"]:.1%}',
+            'rounded images': f'{found["rounded_images"]:.2e}',
+        }
+        for figures in summaries
+        if (found := figures.get('differences'))
+    ]
     return align(list(lines[0]), lines) if lines else ''
 
 

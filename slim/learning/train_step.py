@@ -130,7 +130,7 @@ class TrainStep:
         averages = {name + AVERAGE_SUFFIX: v for name, v in self._averages.items()}
         model = self.model.named_variables()
         scale = self._loss_scale._weights if self._loss_scale else {}
-        scale = {f'loss_scale/{name}': v for name, v in scale.items()}
+        scale = {f'loss_scale/{name}': v for (name, _), v in scale.items()}
         return {**model, **self._slots, **averages, **scale, 'global_step': self.global_step}
 
     def is_same_everywhere(self, number):

@@ -70,15 +70,11 @@ def test_random_network(tmp_path):
         assert figures['of_matrix_product'] == pytest.approx(figures['gflops_per_second'] / product)
     assert 'differences' not in rows['inception_v3', 'float32']
     found = rows['inception_v3', 'bfloat16']['differences']
-    assert list(found) == ['initial', 'batch']
-    # Rounding to 8 bits makes a difference, with initial statistics a small one.
-    assert 1e-3 < found['initial']['relative_error'] < 0.05
-    for of_state in found.values():
-        assert of_state['worst_relative_error'] >= of_state['relative_error'] > 0
-        assert 0 <= of_state['same_nearest'] <= 1
-        assert of_state['rounded_images'] > 0
-    # A batch's statistics make random layers sensitive to anything.
-    assert found['batch']['rounded_images'] > 10 * found['initial']['rounded_images']
+    # Rounding to 8 bits makes a difference, a small one.
+    assert 1e-3 < found['relative_error'] < 0.02
+    assert found['worst_relative_error'] >= found['relative_error']
+    assert 0 <= found['same_nearest'] <= 1
+    assert 0 < found['rounded_images'] < found['relative_error']
     # The tables say what the file says.
     assert report.format_networks(results['rows']) in shown
     assert report.format_differences(results['rows']) in shown
@@ -98,8 +94,7 @@ def test_checkpoint(tmp_path):
     assert list(figures) == ['float16', 'float32']
     # Its last bits are of 1/1000, where bfloat16's are of 1/128.
     found = figures['float16']['differences']
-    assert list(found) == ['checkpoint']
-    assert 1e-4 < found['checkpoint']['relative_error'] < 0.01
+    assert 1e-4 < found['relative_error'] < 0.01
     assert 'not trained' not in shown
 
 
