@@ -3,6 +3,7 @@
 #
 #   CUDA_VISIBLE_DEVICES=0 ./train.sh
 #   DATASET_NAME=demo MAX_STEPS=100 ./train.sh       every knob below can be set like this
+#   MODEL_NAME=resnet_v2_50 CHECKPOINT_PATH=... ./train.sh
 #   ./train.sh --label_smoothing=0.1                 any other flag of train.py
 #
 # An empty CHECKPOINT_PATH trains from scratch, empty TRAINABLE_SCOPES train every layer.
@@ -20,10 +21,10 @@ MODEL_DIR=${MODEL_DIR-./checkpoints/${DATASET_NAME}}
 # Where it starts: everything but the classifier comes from the checkpoint.
 MODEL_NAME=${MODEL_NAME-inception_v3}
 CHECKPOINT_PATH=${CHECKPOINT_PATH-./checkpoints/inception/inception_v3_iNat_299.ckpt}
-CHECKPOINT_EXCLUDE_SCOPES=${CHECKPOINT_EXCLUDE_SCOPES-Logits}
+CHECKPOINT_EXCLUDE_SCOPES=${CHECKPOINT_EXCLUDE_SCOPES-last_layer}
 
-# What is trained: the last layer ("Logits" also means the auxiliary one, AuxLogits).
-TRAINABLE_SCOPES=${TRAINABLE_SCOPES-Logits}
+# What is trained: the classifiers, by whatever name the network has for them.
+TRAINABLE_SCOPES=${TRAINABLE_SCOPES-last_layer}
 OPTIMIZER=${OPTIMIZER-momentum}
 LR=${LR-0.01}
 END_LR=${END_LR-0.0001}
