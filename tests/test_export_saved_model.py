@@ -120,7 +120,8 @@ def loaded(exported, tmp_path_factory):
 
 def close(actual, desired):
     """Compares two arrays of features or logits: equal but for the last bits."""
-    np.testing.assert_allclose(actual, desired, rtol=1e-5, atol=1e-6 * np.abs(desired).max())
+    # In a process without this project TensorFlow may take other kernels.
+    np.testing.assert_allclose(actual, desired, rtol=1e-5, atol=1e-5 * np.abs(desired).max())
 
 
 def test_it_needs_nothing_but_tensorflow_and_gives_the_network_s_outputs(loaded, source):

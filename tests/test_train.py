@@ -83,7 +83,7 @@ def test_an_unknown_network_gets_one_line_without_tensorflow(
 ):
     given = (*tiny_flags, f'--train_dir={tmp_path}/t', '--model_name=inception_v33')
     line = failure(run_script('train.py', *given, env=without_tensorflow), lines=1)
-    assert 'unknown network inception_v33; did you mean inception_v3?' in line
+    assert 'unknown network inception_v33; did you mean inception_v3' in line
     assert not (tmp_path / 't').exists()
 
 
