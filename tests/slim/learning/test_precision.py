@@ -195,7 +195,7 @@ def test_xla_takes_the_same_steps(batch, in_float32):
     step = _step('float32', jit_compile=True)
     losses = [step([batch]).total_loss for _ in range(2)]
     assert losses[0] == pytest.approx(in_float32[0][0], rel=1e-3)
-    assert losses[1] == pytest.approx(in_float32[0][1], rel=1e-2)
+    assert losses[1] == pytest.approx(in_float32[0][1], rel=3e-2)
 
 
 def test_says_so_where_a_precision_gains_nothing(monkeypatch, caplog):
