@@ -23,7 +23,7 @@ from slim.errors import UserError
 from slim.nets import nets_factory
 from slim.quiet_import import import_tensorflow
 
-PAPER = list(nets_factory.NETWORKS)[:8]
+PAPER = list(nets_factory.PAPER_NETWORKS)
 
 # What is measured
 flags.DEFINE_list('model_names', PAPER, 'Networks.')

@@ -100,6 +100,7 @@ def main(flags):
     devices.set_up()
     with tempfile.TemporaryDirectory() as folder:
         lines = create_rows(settings, precisions, flags.matmul_size, folder)
+        os.sync()  # Or the first line to write would wait for all that was written up to here.
         measured = measuring.measure_rows(lines, flags.repeats)
     summaries = [report.summarize(row, measured, rows.MATRIX_PRODUCT) for row in lines]
     machine = report.describe_machine(precisions)

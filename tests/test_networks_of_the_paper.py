@@ -12,7 +12,7 @@ from slim.nets import nets_factory
 from slim.quiet_import import import_tensorflow
 from tests.reference import deterministic
 
-PAPER = tuple(nets_factory.NETWORKS)[:8]
+PAPER = tuple(nets_factory.PAPER_NETWORKS)
 QUICK = ('inception_v3_se', 'resnet_v2_50')
 SIZE = 75
 AVERAGE = '/ExponentialMovingAverage'

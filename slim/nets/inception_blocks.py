@@ -12,6 +12,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from slim.compat import tf_slim
+from slim.nets.dropout import dropout
 from slim.nets.se_block import se_block
 
 
@@ -185,6 +186,49 @@ def auxiliary_features(net, last_scope, depth=_as_it_is, **last_arguments):
     scope = last_scope.format(*kernel)
     net = tf_slim.conv2d(net, depth(768), kernel, padding='VALID', scope=scope, **last_arguments)
     return tf.cast(net, tf.float32)
+
+
+class AuxiliaryHead(NamedTuple):
+    """Where a network of arXiv 1602.07261 has its auxiliary head, and what that calls its layers."""
+
+    end_point: str
+    convolution: str
+    logits: str
+
+
+def add_heads(net, end_points, auxiliary, num_classes, dropout_keep_prob):
+    """The classifiers of Inception-V4 and Inception-ResNet-V2 (arXiv 1602.07261), in float32.
+
+    Args:
+      net: the last map, float [batch, height, width, channels].
+      end_points: dictionary of all activations so far; those of the heads are added.
+      auxiliary: an `AuxiliaryHead`, or None for none. Where the map is under 5x5 there is none.
+      num_classes: width of the logits; 0 or None leaves both heads out.
+      dropout_keep_prob: share of the pooled features that dropout keeps.
+
+    Returns:
+      Logits float32 [batch, num_classes], without classes the pooled features [batch, 1, 1,
+      channels].
+    """
+    if auxiliary and num_classes and has_room_for_head(end_points[auxiliary.end_point]):
+        with tf.compat.v1.variable_scope('AuxLogits'):
+            hidden = auxiliary_features(end_points[auxiliary.end_point], auxiliary.convolution)
+            hidden = tf.reduce_mean(hidden, [1, 2])  # 1x1 at 299 pixels, more of larger images.
+            end_points['AuxLogits'] = tf_slim.fully_connected(
+                hidden, num_classes, activation_fn=None, scope=auxiliary.logits
+            )
+    with tf.compat.v1.variable_scope('Logits'):
+        net = tf.reduce_mean(tf.cast(net, tf.float32), [1, 2], keepdims=True)
+        end_points['global_pool'] = net
+        if not num_classes:
+            return net
+        net = dropout(net, keep_prob=dropout_keep_prob, scope='Dropout_1b')
+        net = tf_slim.flatten(net, scope='PreLogitsFlatten')
+        end_points['PreLogitsFlatten'] = net  # [batch, channels]
+        logits = tf_slim.fully_connected(net, num_classes, activation_fn=None, scope='Logits')
+    end_points['Logits'] = logits
+    end_points['Predictions'] = tf.nn.softmax(logits, name='Predictions')
+    return logits
 
 
 def inception_arg_scope(

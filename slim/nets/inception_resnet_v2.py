@@ -13,7 +13,7 @@ import tensorflow as tf
 from slim.compat import tf_slim
 from slim.nets import inception_blocks
 from slim.nets.dropout import dropout
-from slim.nets.inception_blocks import AvgPool, Conv, MaxPool, Residual
+from slim.nets.inception_blocks import AuxiliaryHead, AvgPool, Conv, MaxPool, Residual
 
 # Sizes on the right are those of a 299x299 image.
 
@@ -99,6 +99,8 @@ LAYERS = {
 END_POINTS = {name: name for name, layer in LAYERS.items() if not isinstance(layer, Residual)}
 END_POINTS['Repeat_1'] = 'PreAuxLogits'
 
+AUXILIARY_HEAD = AuxiliaryHead('PreAuxLogits', convolution='Conv2d_2a_5x5', logits='Logits')
+
 MINIMUM_IMAGE_SIZE = 75  # Below it the last reduction has nothing to slide over.
 
 
@@ -138,14 +140,6 @@ def inception_resnet_v2_base(
         END_POINTS[row]: activation for row, activation in activations.items() if row in END_POINTS
     }
     return net, end_points
-
-
-def _auxiliary_logits(net, num_classes):
-    """The auxiliary head on PreAuxLogits: float32 [batch, num_classes]."""
-    with tf.compat.v1.variable_scope('AuxLogits'):
-        net = inception_blocks.auxiliary_features(net, 'Conv2d_2a_5x5')
-        net = tf.reduce_mean(net, [1, 2])  # 1x1 at 299 pixels, a larger map of larger images.
-        return tf_slim.fully_connected(net, num_classes, activation_fn=None, scope='Logits')
 
 
 def inception_resnet_v2(
@@ -188,21 +182,10 @@ def inception_resnet_v2(
         net, end_points = inception_resnet_v2_base(
             inputs, scope=variable_scope, activation_fn=activation_fn, use_se=use_se
         )
-        before_head = end_points['PreAuxLogits']
-        if create_aux_logits and num_classes and inception_blocks.has_room_for_head(before_head):
-            end_points['AuxLogits'] = _auxiliary_logits(before_head, num_classes)
-
-        with tf.compat.v1.variable_scope('Logits'):
-            net = tf.reduce_mean(tf.cast(net, tf.float32), [1, 2], keepdims=True)
-            end_points['global_pool'] = net
-            if not num_classes:
-                return net, end_points
-            net = tf_slim.flatten(net)
-            net = dropout(net, keep_prob=dropout_keep_prob, scope='Dropout')
-            end_points['PreLogitsFlatten'] = net  # [batch, 1536]
-            logits = tf_slim.fully_connected(net, num_classes, activation_fn=None, scope='Logits')
-        end_points['Logits'] = logits
-        end_points['Predictions'] = tf.nn.softmax(logits, name='Predictions')
+        auxiliary = AUXILIARY_HEAD if create_aux_logits else None
+        logits = inception_blocks.add_heads(
+            net, end_points, auxiliary, num_classes, dropout_keep_prob
+        )
     return logits, end_points
 
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 from slim.compat import tf_slim
 from slim.nets import inception_blocks
 from slim.nets.dropout import dropout
-from slim.nets.inception_blocks import AvgPool, Conv, MaxPool
+from slim.nets.inception_blocks import AuxiliaryHead, AvgPool, Conv, MaxPool
 
 inception_v4_arg_scope = inception_blocks.inception_arg_scope
 
@@ -110,6 +110,8 @@ LAYERS = {
     **{f'Mixed_7{letter}': MIXED_8X8 for letter in 'bcd'},  # 8x8x1536
 }
 
+AUXILIARY_HEAD = AuxiliaryHead('Mixed_6h', convolution='Conv2d_2a', logits='Aux_logits')
+
 MINIMUM_IMAGE_SIZE = 75  # Below it the last reduction has nothing to slide over.
 
 
@@ -131,14 +133,6 @@ def inception_v4_base(inputs, final_endpoint='Mixed_7d', scope=None):
     inception_blocks.check_size(inputs, MINIMUM_IMAGE_SIZE)
     with tf.compat.v1.variable_scope(scope, 'InceptionV4', [inputs]):
         return inception_blocks.build(LAYERS, inputs, final_endpoint)
-
-
-def _auxiliary_logits(net, num_classes):
-    """The auxiliary head on Mixed_6h: float32 [batch, num_classes]."""
-    with tf.compat.v1.variable_scope('AuxLogits'):
-        net = inception_blocks.auxiliary_features(net, 'Conv2d_2a')
-        net = tf.reduce_mean(net, [1, 2])  # 1x1 at 299 pixels, a larger map of larger images.
-        return tf_slim.fully_connected(net, num_classes, activation_fn=None, scope='Aux_logits')
 
 
 def inception_v4(
@@ -174,21 +168,10 @@ def inception_v4(
         tf_slim.arg_scope([tf_slim.batch_norm, dropout], is_training=is_training),
     ):
         net, end_points = inception_v4_base(inputs, scope=variable_scope)
-        mixed_6h = end_points['Mixed_6h']
-        if create_aux_logits and num_classes and inception_blocks.has_room_for_head(mixed_6h):
-            end_points['AuxLogits'] = _auxiliary_logits(mixed_6h, num_classes)
-
-        with tf.compat.v1.variable_scope('Logits'):
-            net = tf.reduce_mean(tf.cast(net, tf.float32), [1, 2], keepdims=True)
-            end_points['global_pool'] = net
-            if not num_classes:
-                return net, end_points
-            net = dropout(net, keep_prob=dropout_keep_prob, scope='Dropout_1b')
-            net = tf_slim.flatten(net, scope='PreLogitsFlatten')
-            end_points['PreLogitsFlatten'] = net  # [batch, 1536]
-            logits = tf_slim.fully_connected(net, num_classes, activation_fn=None, scope='Logits')
-        end_points['Logits'] = logits
-        end_points['Predictions'] = tf.nn.softmax(logits, name='Predictions')
+        auxiliary = AUXILIARY_HEAD if create_aux_logits else None
+        logits = inception_blocks.add_heads(
+            net, end_points, auxiliary, num_classes, dropout_keep_prob
+        )
     return logits, end_points
 
 

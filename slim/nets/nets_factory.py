@@ -144,8 +144,8 @@ def _like(row, name, **changes):
     return replace(row, function=name, scope=changes.pop('scope', name), **changes)
 
 
-NETWORKS = {
-    # Those of the paper's checkpoints.
+# Those of the paper's checkpoints.
+PAPER_NETWORKS = {
     'inception_v3': _V3,
     'inception_v3_se': _like(_V3, 'inception_v3_se', scope='InceptionV3SE'),
     'inception_v4': _V4,
@@ -156,6 +156,10 @@ NETWORKS = {
     'resnet_v2_50': _RESNET,
     'resnet_v2_101': _like(_RESNET, 'resnet_v2_101'),
     'resnet_v2_152': _like(_RESNET, 'resnet_v2_152'),
+}
+
+NETWORKS = {
+    **PAPER_NETWORKS,
     # What else tf-slim has.
     'resnet_v2_200': _like(_RESNET, 'resnet_v2_200'),
     **{

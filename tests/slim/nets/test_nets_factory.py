@@ -89,7 +89,7 @@ def test_takes_its_smallest_image_and_none_smaller(name):
         network.check_image_size(size - 1)
 
 
-@pytest.mark.parametrize('name', list(nets_factory.NETWORKS)[:8])
+@pytest.mark.parametrize('name', nets_factory.PAPER_NETWORKS)
 @pytest.mark.parametrize('size', [331, 448, 560])
 def test_the_networks_of_the_paper_take_larger_images(name, size):
     with tf.Graph().as_default():
