@@ -34,6 +34,19 @@ GONE = {
 }
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, where `end_on_sigterm` has been called."""
+
+
+def end_on_sigterm():
+    """From here on SIGTERM ends the script as Ctrl-C does: what it is amid is cleared away."""
+
+    def end(number, frame):
+        raise Terminated
+
+    signal.signal(signal.SIGTERM, end)
+
+
 def require(flag_values, *names):
     """Raises a `UserError` for the first of the flags `names` that was not given."""
     for name in names:
@@ -164,9 +177,9 @@ def run(main, doc: str, argv: list[str] | None = None, argument_flag: str | None
         sys.exit(main(FLAGS))
     except UserError as error:
         _fail(error)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         print(f'{os.path.basename(sys.argv[0])}: interrupted', file=sys.stderr)
-        sys.exit(128 + signal.SIGINT)
+        sys.exit(128 + (signal.SIGTERM if isinstance(error, Terminated) else signal.SIGINT))
     except OSError as error:
         where = f'{error.filename}: ' if error.filename else ''
         _fail(f'{where}{error.strerror or error}')

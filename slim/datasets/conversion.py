@@ -1,339 +1,508 @@
-"""From split lists and JPEG files to TFRecord shards."""
+"""From split lists and image files to TFRecord shards."""
 
+import array
+import collections
 import contextlib
+import dataclasses
 import hashlib
-import io
 import itertools
 import os
+import posixpath
 import random
-import re
+import stat
 import sys
-import warnings
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from PIL import Image
 from tqdm import tqdm
 
-from slim.datasets import catalogue, dataset, manifest, split_lists, whole_files
+from slim.datasets import (
+    catalogue,
+    dataset,
+    manifest,
+    problems,
+    shards,
+    split_lists,
+    tfrecord,
+    whole_files,
+    workers,
+)
+from slim.datasets.problems import Problem
 from slim.datasets.split_lists import ListedImage
 from slim.errors import UserError
-from slim.quiet_import import import_tensorflow
 
-# As Pillow calls them. MPO is a JPEG with more pictures behind the first.
-JPEG_KINDS = ('JPEG', 'MPO')
-END_OF_IMAGE = b'\xff\xd9'
-# In the data behind a segment, 0xff is a marker unless one of these follows.
-MARKER = re.compile(rb'\xff+[^\x00\xd0-\xd7\xff]')
-
-# tfrecord is imported by the functions that write: lists with a mistake, and a dataset that is
-# converted already, are answered without waiting for TensorFlow.
+LOCK = '.conversion.lock'
+ON_ERROR = ('fail', 'skip')
+# Of all classes without an image, how many the report names.
+REPORTED_CLASSES = 1000
+# A process takes about as long to begin as it takes to convert so many.
+IMAGES_WORTH_A_WORKER = 300
 
 
 @dataclass(frozen=True)
-class _Source:
-    """What there is to convert: the lists, read and checked."""
+class Options:
+    """How to convert.
 
-    name: str
-    folder: str
-    images: dict[str, list[ListedImage]]  # by split
-    list_sha256: dict[str, str]  # by split
-    source_bytes: dict[str, int]  # by split
-    class_names: list[str] | None  # None without a labels.txt
-    num_classes: int
+    Attributes:
+      num_shards: shards of each split.
+      seed: of the order of the training images; validation stays in the order of its list.
+      num_workers: processes; None for as many as there are cores and work for.
+      on_error: what an image or a line that cannot be used means: 'fail', no conversion, or 'skip',
+        one without it. Either way all are found and reported first.
+      apply_exif_rotation: whether to store images upright that EXIF says are not.
+      progress: whether to show a progress bar on stderr, if that is a terminal.
+    """
+
+    num_shards: int = 10
+    seed: int = 0
+    num_workers: int | None = None
+    on_error: str = 'fail'
+    apply_exif_rotation: bool = False
+    progress: bool = True
+
+
+@dataclass
+class _Split:
+    """A list, read: the images that are there, and what is wrong with the others."""
+
+    list_path: str
+    images: list[ListedImage]
+    lines: Sequence[int]
+    problems: list[Problem]
+    list_sha256: str
+    order: Sequence[int] = ()  # of the images in the shards
+    tasks: list[shards.ShardTask] = field(default_factory=list)
 
     @property
-    def num_images(self) -> dict[str, int]:
-        return {split: len(images) for split, images in self.images.items()}
+    def list_name(self) -> str:
+        return os.path.basename(self.list_path)
 
 
-def convert(
-    dataset_dir: str, dataset_name: str, num_shards: int = 10, seed: int = 0, progress: bool = True
-) -> manifest.Manifest:
+def convert(dataset_dir: str, dataset_name: str, **options) -> manifest.Manifest:
     """Writes a dataset's TFRecord shards, and beside them a manifest and a missing `labels.txt`.
 
-    Equal lists, images, seed and number of shards give equal shards, byte for byte. The manifest
-    comes last, so a conversion that was killed is never taken for a whole one; the next run begins
-    anew. One that fails otherwise leaves no shards behind. A dataset that is converted already in
-    the same way is left alone.
+    Equal lists, images, seed and number of shards give equal shards, byte for byte, whatever the
+    number of workers. The manifest comes last, so a conversion that was broken off is never taken
+    for a whole one; the next run goes on with the shards that are missing. A shard whose images and
+    options are as they were is not made again.
 
     Args:
       dataset_dir: the folder that holds all datasets, such as ./data/.
       dataset_name: the name of a folder in it, with train.txt, val.txt and the images.
-      num_shards: shards of each split.
-      seed: of the order of the training images; validation stays in the order of its list.
-      progress: whether to show a progress bar on stderr, if that is a terminal.
+      **options: fields of `Options`.
 
     Returns:
       What is beside the shards.
 
     Raises:
-      UserError: if the lists or the images cannot be used.
+      UserError: if the lists or the images cannot be used. If it is single lines or images, all are
+        in a report in the dataset's folder.
       OSError: if a file cannot be read or written.
     """
-    source = _read_source(dataset.dataset_folder(dataset_dir, dataset_name), dataset_name)
-    for split, count in source.num_images.items():
-        if not 1 <= num_shards <= count:
-            raise UserError(
-                f'{count} {split} images do not fill {num_shards} shards: '
-                f'--num_shards must be from 1 to {count}'
-            )
-    whole_files.remove_unfinished(source.folder)
-    counts = ' and '.join(f'{count} {split}' for split, count in source.num_images.items())
-    what = f'{counts} images of {source.num_classes} classes'
-    shards = f'{num_shards} shard{"s" * (num_shards > 1)} each'
-    made = _finished_earlier(source, num_shards, seed)
-    if made is None:
-        print(f'{dataset_name}: converting {what} to {shards}', flush=True)
-        made = _write(source, num_shards, seed, progress)
-        size = sum(shard.num_bytes for split in made.splits.values() for shard in split.shards)
+    folder = dataset.dataset_folder(dataset_dir, dataset_name)
+    with workers.own_folder(os.path.join(folder, LOCK)):
+        return _convert(folder, dataset_name, Options(**options))
+
+
+def _convert(folder, name, options):
+    class_names = split_lists.read_labels(folder)
+    known_classes = None if class_names is None else len(class_names)
+    splits = {
+        split: _read_list(split_lists.list_path(folder, split), known_classes)
+        for split in split_lists.LIST_NAMES
+    }
+    _drop_two_labels(splits.values())
+    if known_classes is None:
+        _drop_impossible_labels(splits.values())
+    _plan(folder, splits, options)
+    num_classes = known_classes or 1 + max(
+        (image.label for split in splits.values() for image in split.images), default=0
+    )
+    of_lists = _all_problems(splits.values())
+    of_lists += _classes_without_image(splits['train'], num_classes, class_names)
+    # Nothing of an earlier conversion is touched for lists that cannot be converted.
+    is_check = bool(of_lists) and options.on_error == 'fail'
+    report_path = os.path.join(folder, problems.NAME)
+    if is_check:
+        problems.write_report(report_path, of_lists)
+    else:
+        _check_counts(splits, options.num_shards)
+
+    what = _describe(splits, num_classes, options.num_shards)
+    earlier = _earlier_shards(folder)
+    finished = _same_conversion(folder, name, splits, num_classes, options, earlier)
+    if finished is not None:
+        _write_missing_labels(folder, splits, class_names, num_classes)
         print(
-            f'{dataset_name}: converted {what} to {shards}, {size / 1e6:.1f} MB in {source.folder}'
+            f'{name}: already converted, {what}; to convert it anew, remove '
+            f'{os.path.join(folder, manifest.NAME)} first'
+        )
+        _warn(name, finished, report_path)
+        return finished
+
+    if is_check:
+        print(
+            f'{name}: {problems.summary(of_lists)}, see {report_path}; looking at every image '
+            'for more before giving up',
+            flush=True,
         )
     else:
-        _write_missing_labels(source)
-        print(
-            f'{dataset_name}: already converted, {what} in {shards}; to convert it anew, remove '
-            f'{os.path.join(source.folder, manifest.NAME)} first'
-        )
-    for warning in catalogue.count_warnings(dataset_name, source.num_classes, source.num_images):
-        print(f'warning: {warning}', file=sys.stderr)
-    return made
+        print(f'{name}: converting {what}', flush=True)
+    made = _make_shards(folder, name, splits, options, earlier, is_check)
 
-
-def _read_source(folder: str, name: str) -> _Source:
-    """Reads the lists and checks everything but the images' contents."""
-    class_names = split_lists.read_labels(folder)
-    paths = {split: split_lists.list_path(folder, split) for split in split_lists.LIST_NAMES}
-    known_classes = None if class_names is None else len(class_names)
-    images = {split: split_lists.read_list(path, known_classes) for split, path in paths.items()}
-    num_classes = known_classes or 1 + max(
-        image.label for image in itertools.chain.from_iterable(images.values())
+    found = _all_problems(splits.values())
+    found += [problem for shard in made.values() for problem in shard.left_out]
+    left_out = {(problem.list_name, problem.line) for problem in found}
+    found += _classes_without_image(splits['train'], num_classes, class_names, left_out)
+    if found:
+        problems.write_report(report_path, found)
+    if found and options.on_error == 'fail':
+        raise UserError(_refusal(found, splits.values(), report_path))
+    for key, split in splits.items():
+        if not any(made[task.name].num_images for task in split.tasks):
+            raise UserError(f'{folder}: no {key} image can be used; see {report_path}')
+    result = _finish(folder, name, splits, num_classes, class_names, options, made)
+    if not found:
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(report_path)
+    size = sum(shard.num_bytes for shard in made.values())
+    anew = sum(shard.num_encoded_anew for shard in made.values())
+    print(
+        f'{name}: converted {what}, {size / 1e6:.1f} MB in {folder}'
+        + (f'; {anew} images were encoded anew as RGB JPEG' if anew else '')
     )
-    _check_classes(paths['train'], images['train'], num_classes)
-    sums = {}
-    for split, path in paths.items():
-        with open(path, 'rb') as file:
-            sums[split] = hashlib.file_digest(file, 'sha256').hexdigest()
-    return _Source(
-        name=name,
-        folder=folder,
-        images=images,
-        list_sha256=sums,
-        source_bytes={split: _total_size(folder, paths[split], images[split]) for split in paths},
-        class_names=class_names,
-        num_classes=num_classes,
-    )
+    _warn(name, result, report_path)
+    return result
 
 
-def _check_classes(path: str, images: Sequence[ListedImage], num_classes: int) -> None:
-    """Refuses classes without a training image. Sparse ids lead to them, as of NABirds in 2018."""
-    present = {image.label for image in images}
-    missing = num_classes - len(present)
-    if missing:
-        absent = (label for label in range(num_classes) if label not in present)
-        some = ', '.join(str(label) for label in itertools.islice(absent, 10))
-        more = ', ...' if missing > 10 else ''
-        raise UserError(
-            f'{path} has no image of {missing} of the {num_classes} classes: {some}{more}; '
-            f'labels must run from 0 to {num_classes - 1} without gaps'
-        )
+def _read_list(path: str, known_classes: int | None) -> _Split:
+    images, lines, found = split_lists.scan_list(path, known_classes)
+    with open(path, 'rb') as file:
+        digest = hashlib.file_digest(file, 'sha256').hexdigest()
+    return _Split(path, images, array.array('q', lines), found, digest)
 
 
-def _total_size(folder: str, list_path: str, images: Sequence[ListedImage]) -> int:
-    """The size of listed files in bytes; each must be there and have contents."""
-    total = 0
-    missing, empty = [], []
-    for image in images:
-        path = os.path.join(folder, image.path)
-        size = os.path.getsize(path) if os.path.isfile(path) else None
-        if size is None:
-            missing.append(path)
-        elif size == 0:
-            empty.append(path)
+def _keep(split: _Split, keep) -> None:
+    """Leaves in a split the images for which `keep(image, line)` is no `Problem`."""
+    images, lines = [], array.array('q')
+    for image, line in zip(split.images, split.lines, strict=True):
+        problem = keep(image, line)
+        if problem is None:
+            images.append(image)
+            lines.append(line)
         else:
-            total += size
-    for what, paths in (('missing', missing), ('empty', empty)):
-        if paths:
-            raise UserError(
-                f'{len(paths)} of the {len(images)} images in {list_path} '
-                f'{"is" if len(paths) == 1 else "are"} {what}; the first is {paths[0]}'
+            split.problems.append(problem)
+    split.images, split.lines = images, lines
+
+
+def _drop_two_labels(splits: Iterable[_Split]) -> None:
+    """Takes out every listing of a file that is listed with two labels: which is right?"""
+    splits = list(splits)
+    labels: dict[str, int] = {}
+    twice: dict[str, set[int]] = collections.defaultdict(set)
+    for split in splits:
+        for image in split.images:
+            path = _plain(image.path)
+            if labels.setdefault(path, image.label) != image.label:
+                twice[path] |= {labels[path], image.label}
+    for split in splits if twice else ():
+
+        def keep(image, line, split=split):
+            if _plain(image.path) not in twice:
+                return None
+            shown = ' and '.join(map(str, sorted(twice[_plain(image.path)])))
+            detail = f'is listed with labels {shown}'
+            return Problem(split.list_name, line, image.path, 'two labels', detail)
+
+        _keep(split, keep)
+
+
+def _plain(path: str) -> str:
+    """The same path for the same file; most are plain already, and not copied."""
+    return posixpath.normpath(path) if '//' in path or '/.' in path or path[0] == '.' else path
+
+
+def _drop_impossible_labels(splits: Iterable[_Split]) -> None:
+    """Takes out labels that are higher than there are images: there would be gaps below them."""
+    splits = list(splits)
+    most = sum(len(split.images) for split in splits)
+    for split in splits:
+        if all(image.label < most for image in split.images):
+            continue
+
+        def keep(image, line, split=split):
+            if image.label < most:
+                return None
+            detail = f'has label {image.label}, but with {most} images there are no so many classes'
+            return Problem(split.list_name, line, image.path, 'label out of range', detail)
+
+        _keep(split, keep)
+
+
+def _plan(folder: str, splits: Mapping[str, _Split], options: Options) -> None:
+    """Finds the files of all images, and shares those that are there out among the shards."""
+    for name, split in splits.items():
+        statuses = _find_files(folder, split)
+        split.order = array.array('q', range(len(split.images)))
+        if name == 'train':
+            random.Random(options.seed).shuffle(split.order)
+        for index in range(options.num_shards):
+            block = _block(split.order, index, options.num_shards)
+            digest = shards.SourceDigest(options.apply_exif_rotation)
+            for place in block:
+                digest.add(split.images[place], *statuses[2 * place : 2 * place + 2])
+            split.tasks.append(
+                shards.ShardTask(
+                    folder,
+                    tfrecord.shard_name(name, index, options.num_shards),
+                    split.list_name,
+                    [split.images[place] for place in block],
+                    [split.lines[place] for place in block],
+                    digest.hexdigest(),
+                    options.apply_exif_rotation,
+                )
             )
-    return total
 
 
-def _finished_earlier(source: _Source, num_shards: int, seed: int) -> manifest.Manifest | None:
+def _find_files(folder: str, split: _Split) -> Sequence[int]:
+    """Size in bytes and time of change in ns of every image's file, in turn.
+
+    Images whose file is not there are taken out of the split.
+    """
+    found = array.array('q')
+
+    def keep(image, line):
+        problem, status = None, None
+        try:
+            status = os.stat(os.path.join(folder, image.path))
+        except FileNotFoundError:
+            problem = 'missing', 'is missing'
+        except OSError as error:
+            problem = 'unreadable', f'cannot be read ({error.strerror or error})'
+        if status is not None:
+            if not stat.S_ISREG(status.st_mode):
+                problem = 'no file', 'is no file'
+            elif status.st_size == 0:
+                problem = 'empty', 'is empty'
+        if problem:
+            return Problem(split.list_name, line, image.path, *problem)
+        found.extend((status.st_size, status.st_mtime_ns))
+        return None
+
+    _keep(split, keep)
+    return found
+
+
+def _block(order: Sequence, index: int, count: int) -> Sequence:
+    """Part `index` of `count` consecutive parts, whose sizes differ by one at most."""
+    return order[len(order) * index // count : len(order) * (index + 1) // count]
+
+
+def _all_problems(splits: Iterable[_Split]) -> list[Problem]:
+    return [problem for split in splits for problem in split.problems]
+
+
+def _classes_without_image(
+    split: _Split, num_classes: int, class_names, left_out=frozenset()
+) -> list[Problem]:
+    """Classes without a training image. Sparse ids lead to them, as of NABirds in 2018."""
+    present = {
+        image.label
+        for image, line in zip(split.images, split.lines, strict=True)
+        if (split.list_name, line) not in left_out
+    }
+    absent = [label for label in range(num_classes) if label not in present]
+    detail = f'without a training image; labels must run from 0 to {num_classes - 1} without gaps'
+    found = [
+        Problem(
+            split.list_name,
+            0,
+            '',
+            'class without image',
+            f'class {label}{f" ({class_names[label]})" if class_names else ""} is {detail}',
+        )
+        for label in absent[:REPORTED_CLASSES]
+    ]
+    if rest := len(absent) - len(found):
+        found.append(
+            Problem(split.list_name, 0, '', 'class without image', f'and {rest} more are {detail}')
+        )
+    return found
+
+
+def _check_counts(splits: Mapping[str, _Split], num_shards: int) -> None:
+    for name, split in splits.items():
+        count = len(split.images)
+        if not 1 <= num_shards <= count:
+            raise UserError(
+                f'{count} {name} images do not fill {num_shards} shards: '
+                f'--num_shards must be from 1 to {count}'
+            )
+
+
+def _describe(splits: Mapping[str, _Split], num_classes: int, num_shards: int) -> str:
+    counts = ' and '.join(f'{len(split.images)} {name}' for name, split in splits.items())
+    each = f'{num_shards} shard{"s" * (num_shards > 1)} each'
+    return f'{counts} images of {num_classes} classes to {each}'
+
+
+def _earlier_shards(folder: str) -> dict[str, manifest.Shard]:
+    """The whole shards of earlier runs, complete or not, by name."""
+    earlier = shards.Journal(folder).read()
+    with contextlib.suppress(UserError):
+        for split in manifest.read_manifest(folder).splits.values():
+            earlier += split.shards
+    return {
+        shard.name: shard for shard in earlier if dataset.shard_problem(folder, (shard,)) is None
+    }
+
+
+def _still_holds(task: shards.ShardTask, earlier: Mapping[str, manifest.Shard]) -> bool:
+    return task.name in earlier and earlier[task.name].source_sha256 == task.source_sha256
+
+
+def _same_conversion(folder, name, splits, num_classes, options, earlier):
     """The manifest of an earlier conversion that is whole and the same as this one would be."""
     try:
-        earlier = manifest.read_manifest(source.folder)
+        finished = manifest.read_manifest(folder)
     except UserError:
         return None
-    if any(dataset.shard_problem(source.folder, made.shards) for made in earlier.splits.values()):
-        return None
-    found = {
-        split: (made.list_sha256, made.source_bytes, len(made.shards))
-        for split, made in earlier.splits.items()
-    }
-    wanted = {
-        split: (source.list_sha256[split], source.source_bytes[split], num_shards)
-        for split in source.images
-    }
-    same = (found, earlier.num_classes, earlier.seed) == (wanted, source.num_classes, seed)
-    return earlier if same else None
+    wanted = manifest.Manifest(name, num_classes, options.seed, {}, options.apply_exif_rotation)
+    same = (
+        finished.num_classes == wanted.num_classes
+        and finished.seed == wanted.seed
+        and finished.apply_exif_rotation == wanted.apply_exif_rotation
+        and set(finished.splits) == set(splits)
+        and all(
+            finished.splits[key].list_sha256 == split.list_sha256
+            and [shard.name for shard in finished.splits[key].shards]
+            == [task.name for task in split.tasks]
+            and all(_still_holds(task, earlier) for task in split.tasks)
+            for key, split in splits.items()
+        )
+    )
+    if same and options.on_error == 'fail':
+        same = not any(split.num_left_out for split in finished.splits.values())
+    return finished if same else None
 
 
-def _write(source: _Source, num_shards: int, seed: int, progress: bool) -> manifest.Manifest:
-    """Writes the shards, removes those of other conversions, and writes labels and manifest."""
-    import_tensorflow()
-    from slim.datasets import tfrecord
-
-    # From here on the shards of an earlier conversion no longer stand.
-    if os.path.exists(os.path.join(source.folder, manifest.NAME)):
-        os.remove(os.path.join(source.folder, manifest.NAME))
-    splits = {}
-    written = set()
-    finished = False
+def _make_shards(folder, name, splits, options, earlier, is_check):
+    """Makes, or only checks, the shards that do not stand yet: all of them, by name."""
+    tasks = [task for split in splits.values() for task in split.tasks]
+    made = {task.name: earlier[task.name] for task in tasks if _still_holds(task, earlier)}
+    missing = [task for task in tasks if task.name not in made]
+    journal = shards.Journal(folder)
+    if is_check:
+        missing = [_checking(task) for task in missing]
+    elif missing:
+        # From here on the shards of an earlier conversion no longer stand as one.
+        journal.begin(list(made.values()))
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(os.path.join(folder, manifest.NAME))
+        whole_files.remove_unfinished(folder, keep=shards.JOURNAL)
+        if made:
+            print(f'{name}: {len(made)} of {len(tasks)} shards are there already', flush=True)
+    total = sum(len(task.images) for task in tasks)
+    to_do = sum(len(task.images) for task in missing)
+    num_workers = options.num_workers
+    if num_workers is None:
+        num_workers = min(workers.available_cores(), 1 + to_do // IMAGES_WORTH_A_WORKER)
+    num_workers = min(num_workers, max(1, len(missing)))
     # On a terminal only, and gone at the end, so that a log or an error message is not torn apart.
     bar = tqdm(
-        total=sum(source.num_images.values()),
-        desc=source.name,
+        total=total,
+        initial=total - to_do,
+        desc=name,
         unit=' images',
-        disable=None if progress else True,
+        disable=None if options.progress else True,
         leave=False,
     )
+
+    def show(done):
+        bar.update(total - to_do + done - bar.n)
+
+    results = workers.run(
+        shards.convert_shard, missing, num_workers, show, os.path.join(folder, LOCK)
+    )
     try:
-        with bar:
-            for split, images in source.images.items():
-                images = list(images)
-                if split == 'train':
-                    random.Random(seed).shuffle(images)
-                shards = []
-                for index in range(num_shards):
-                    shard_images = _block(images, index, num_shards)
-                    name = tfrecord.shard_name(split, index, num_shards)
-                    path = os.path.join(source.folder, name)
-                    tfrecord.write_shard(path, _examples(source.folder, shard_images, bar))
-                    written.add(name)
-                    shards.append(manifest.Shard(name, len(shard_images), os.path.getsize(path)))
-                splits[split] = manifest.Split(
-                    source.list_sha256[split], source.source_bytes[split], tuple(shards)
-                )
-        _remove_shards(source.folder, keep=written)
-        _write_missing_labels(source)
-        made = manifest.Manifest(source.name, source.num_classes, seed, splits)
-        manifest.write_manifest(source.folder, made)
-        finished = True
+        with bar, contextlib.closing(results):
+            for shard in results:
+                made[shard.name] = shard
+                if not is_check:
+                    journal.add(shard)
     finally:
-        if not finished:
-            for name in written:
-                with contextlib.suppress(FileNotFoundError):
-                    os.remove(os.path.join(source.folder, name))
-    return made
+        if not is_check:
+            whole_files.remove_unfinished(folder, keep=shards.JOURNAL)
+    return {task.name: made[task.name] for task in tasks}
 
 
-def _block(images: Sequence[ListedImage], index: int, count: int) -> Sequence[ListedImage]:
-    """Part `index` of `count` consecutive parts, whose sizes differ by one at most."""
-    return images[len(images) * index // count : len(images) * (index + 1) // count]
+def _checking(task: shards.ShardTask) -> shards.ShardTask:
+    return dataclasses.replace(task, is_check=True)
 
 
-def _remove_shards(folder: str, keep: set[str]) -> None:
-    """Removes shards of other conversions, whose images would be read twice."""
-    from slim.datasets import tfrecord
+def _refusal(found: Sequence[Problem], splits: Iterable[_Split], report_path: str) -> str:
+    """The one line about all problems."""
+    listed = sum(len(split.images) + len(split.problems) for split in splits)
+    first = min(found)
+    others = f'; {len(found)} problems in {listed} lines ({problems.summary(found)})'
+    return (
+        f'{os.path.dirname(report_path)}: {first}{others if len(found) > 1 else ""}; '
+        f'{"all are" if len(found) > 1 else "it is"} in {report_path}. Correct '
+        f'{"them" if len(found) > 1 else "it"}, or convert without with --on_error=skip'
+    )
 
-    for name in os.listdir(folder):
-        if tfrecord.is_shard_name(name, split_lists.LIST_NAMES) and name not in keep:
-            os.remove(os.path.join(folder, name))
+
+def _finish(folder, name, splits, num_classes, class_names, options, made):
+    """Makes a conversion of the shards: removes those of others, writes labels and manifest."""
+    for file in os.listdir(folder):
+        if tfrecord.is_shard_name(file, split_lists.LIST_NAMES) and file not in made:
+            os.remove(os.path.join(folder, file))
+    _write_missing_labels(folder, splits, class_names, num_classes)
+    by_split = {}
+    for key, split in splits.items():
+        own = tuple(made[task.name] for task in split.tasks)
+        left_out = len(split.problems) + sum(len(shard.left_out) for shard in own)
+        by_split[key] = manifest.Split(split.list_sha256, left_out, own)
+    result = manifest.Manifest(
+        name, num_classes, options.seed, by_split, options.apply_exif_rotation
+    )
+    manifest.write_manifest(folder, result)
+    shards.Journal(folder).remove()
+    return result
 
 
-def _write_missing_labels(source: _Source) -> None:
+def _write_missing_labels(folder, splits, class_names, num_classes) -> None:
     """Writes labels.txt if the dataset has none."""
-    if source.class_names is None:
-        images = itertools.chain.from_iterable(source.images.values())
-        split_lists.write_labels(source.folder, class_names(images, source.num_classes))
+    if class_names is None:
+        images = itertools.chain.from_iterable(split.images for split in splits.values())
+        split_lists.write_labels(folder, names_of_classes(images, num_classes))
 
 
-def class_names(images: Iterable[ListedImage], num_classes: int) -> list[str]:
+def names_of_classes(images: Iterable[ListedImage], num_classes: int) -> list[str]:
     """Names for nameless classes: their folders' if each has one of its own, else their numbers.
 
-    >>> class_names([ListedImage('a/wren/1.jpg', 0), ListedImage('a/robin/1.jpg', 1)], 2)
+    >>> names_of_classes([ListedImage('a/wren/1.jpg', 0), ListedImage('a/robin/1.jpg', 1)], 2)
     ['wren', 'robin']
-    >>> class_names([ListedImage('a/1.jpg', 0), ListedImage('a/2.jpg', 1)], 2)
+    >>> names_of_classes([ListedImage('a/1.jpg', 0), ListedImage('a/2.jpg', 1)], 2)
     ['0', '1']
     """
-    folders: dict[int, set[str]] = {}
+    folders: dict[int, set[str]] = collections.defaultdict(set)
     for image in images:
-        folder = os.path.basename(os.path.dirname(image.path))
-        folders.setdefault(image.label, set()).add(folder)
-    names = [min(folders[label]) for label in range(num_classes)]
-    told_apart = len(set(names)) == num_classes and all(names)
-    if told_apart and all(len(found) == 1 for found in folders.values()):
+        folders[image.label].add(os.path.basename(os.path.dirname(image.path)))
+    names = [min(folders[label], default='') for label in range(num_classes)]
+    each_has_one = all(len(folders[label]) == 1 for label in range(num_classes))
+    if each_has_one and len(set(names)) == num_classes and all(names):
         return names
     return [str(label) for label in range(num_classes)]
 
 
-def _examples(folder: str, images: Sequence[ListedImage], bar: tqdm) -> Iterator[bytes]:
-    """The serialized Examples of images, read one at a time."""
-    from slim.datasets import tfrecord
-
-    for image in images:
-        path = os.path.join(folder, image.path)
-        with open(path, 'rb') as file:
-            encoded = file.read()
-        height, width = check_jpeg(encoded, path)
-        yield tfrecord.make_example(encoded, image.label, height, width)
-        bar.update()
-
-
-def check_jpeg(encoded: bytes, path: str) -> tuple[int, int]:
-    """Decodes an image in full to see that training will be able to.
-
-    Args:
-      encoded: the contents of the file.
-      path: of the file, for messages.
-
-    Returns:
-      (height, width) in pixels, as stored: a rotation noted in EXIF is not applied.
-
-    Raises:
-      UserError: if this is not a whole JPEG in RGB or grayscale.
-    """
-    wanted = 'expected an RGB JPEG'
-    try:
-        with warnings.catch_warnings():
-            # Of odd EXIF data and the like, which training never looks at.
-            warnings.filterwarnings('ignore', module='PIL')
-            with Image.open(io.BytesIO(encoded)) as image:
-                kind, mode = image.format, image.mode
-                if kind in JPEG_KINDS:
-                    image.load()
-                width, height = image.size
-    except Image.UnidentifiedImageError as error:
-        raise UserError(f'{path} is not an image; {wanted}') from error
-    except Image.DecompressionBombError as error:
-        raise UserError(f'{path} is too large an image: {error}; {wanted}') from error
-    except (OSError, SyntaxError, ValueError) as error:
-        raise UserError(f'{path} is truncated or damaged ({error}); {wanted}') from error
-    if kind not in JPEG_KINDS:
-        raise UserError(f'{path} is a {kind} image; {wanted}')
-    if mode not in ('RGB', 'L'):
-        raise UserError(f'{path} is a JPEG in {mode} colours; {wanted}')
-    if not _has_end(encoded):
-        raise UserError(f'{path} is truncated or damaged (its end is missing); {wanted}')
-    return height, width
-
-
-def _has_end(encoded: bytes) -> bool:
-    """Whether a JPEG has its end marker, with whatever behind it.
-
-    Pillow forgives a file that is cut off just before that marker; TensorFlow does not.
-    """
-    if encoded.endswith(END_OF_IMAGE):
-        return True
-    position = 2  # behind the marker that starts the image
-    while marker := MARKER.search(encoded, position):
-        if marker.group().endswith(END_OF_IMAGE):
-            return True
-        # Segments hold anything, an end marker of a thumbnail for one: on to the next.
-        length = int.from_bytes(encoded[marker.end() : marker.end() + 2], 'big')
-        position = marker.end() + length
-    return False
+def _warn(name: str, made: manifest.Manifest, report_path: str) -> None:
+    """Says on stderr what was left out, and what differs from the catalogue."""
+    left_out = {split: content.num_left_out for split, content in made.splits.items()}
+    counts = {split: content.num_images for split, content in made.splits.items()}
+    warnings = catalogue.count_warnings(name, made.num_classes, counts)
+    if any(left_out.values()):
+        shown = ' and '.join(f'{count} {split}' for split, count in left_out.items() if count)
+        warnings.insert(0, f'left out {shown} lines or images; see {report_path}')
+    for warning in warnings:
+        print(f'warning: {warning}', file=sys.stderr)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-from slim.datasets import tfrecord
 from slim.errors import UserError
 
 # Encoded images held to be drawn from at random. The shards are shuffled when they are written and
@@ -41,6 +40,31 @@ class Share:
     index: int = 0
     count: int = 1
     replicas: int = 1
+
+
+def parse_example(serialized):
+    """What training needs of a serialized Example. Works inside `tf.data`.
+
+    Args:
+      serialized: string scalar, as `tfrecord.make_example` gives it.
+
+    Returns:
+      (contents of the JPEG file, string scalar; label, int64 scalar).
+    """
+    features = tf.io.parse_single_example(
+        serialized,
+        {
+            'image/encoded': tf.io.FixedLenFeature([], tf.string),
+            'image/class/label': tf.io.FixedLenFeature([], tf.int64),
+        },
+    )
+    return features['image/encoded'], features['image/class/label']
+
+
+def parse_labels(serialized):
+    """The labels, int64 [n], of n serialized Examples, string [n]."""
+    label = {'image/class/label': tf.io.FixedLenFeature([], tf.int64)}
+    return tf.io.parse_example(serialized, label)['image/class/label']
 
 
 def _records(dataset, shard):
@@ -131,7 +155,7 @@ def training_batches(
         return tf.equal(place // (batch_size // share.count), share.index)
 
     def load(index, serialized):
-        encoded, label = tfrecord.parse_example(serialized)
+        encoded, label = parse_example(serialized)
         image_seed = tf.stack([tf.cast(seed, tf.int64), index])
         image = preprocess(encoded, image_size, image_size, image_seed)
         return image, _check_label(label - labels_offset, num_classes)
@@ -166,7 +190,7 @@ def evaluation_batches(
     num_classes = dataset.num_classes - labels_offset
 
     def load(serialized):
-        encoded, label = tfrecord.parse_example(serialized)
+        encoded, label = parse_example(serialized)
         images = tf.nest.map_structure(
             lambda of_one, size: of_one(encoded, size, size), preprocess, image_size
         )
@@ -223,7 +247,7 @@ def explain_failure(error, dataset):
     for shard in dataset.shards:
         try:
             for number, record in enumerate(tf.data.TFRecordDataset(shard)):
-                encoded, _ = tfrecord.parse_example(record)
+                encoded, _ = parse_example(record)
                 try:
                     _decode(encoded)
                 except tf.errors.InvalidArgumentError:

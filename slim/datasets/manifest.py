@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from slim.datasets import whole_files
+from slim.datasets.problems import Problem
 from slim.errors import UserError
 
 NAME = 'manifest.json'
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -23,11 +24,46 @@ class Shard:
       name: of its file, in the dataset's folder.
       num_images: images in it.
       num_bytes: the size of its file.
+      sha256: of its file, in hexadecimal.
+      source_sha256: of all that it is made of: paths, labels, sizes and times of the image files,
+        and the options. While it is the same, the shard need not be made again.
+      num_encoded_anew: how many of its images are not the untouched bytes of a file.
+      left_out: what was to be in it, but could not be used.
     """
 
     name: str
     num_images: int
     num_bytes: int
+    sha256: str
+    source_sha256: str
+    num_encoded_anew: int = 0
+    left_out: tuple[Problem, ...] = ()
+
+    def to_json(self) -> dict:
+        """A JSON-able dictionary of all but the name."""
+        return {
+            'images': self.num_images,
+            'bytes': self.num_bytes,
+            'sha256': self.sha256,
+            'source_sha256': self.source_sha256,
+            'encoded_anew': self.num_encoded_anew,
+            'left_out': [list(problem) for problem in self.left_out],
+        }
+
+    @classmethod
+    def from_json(cls, name: str, content: dict) -> 'Shard':
+        """Raises KeyError, TypeError or ValueError if this is no shard."""
+        if not isinstance(name, str) or os.path.basename(name) != name:
+            raise ValueError('a shard elsewhere')
+        return cls(
+            name,
+            int(content['images']),
+            int(content['bytes']),
+            str(content['sha256']),
+            str(content['source_sha256']),
+            int(content['encoded_anew']),
+            tuple(Problem(*problem) for problem in content['left_out']),
+        )
 
 
 @dataclass(frozen=True)
@@ -36,12 +72,12 @@ class Split:
 
     Attributes:
       list_sha256: of the list that it was made from, in hexadecimal.
-      source_bytes: the size of its image files together, before conversion.
+      num_left_out: images or lines of the list that are in no shard, as they could not be used.
       shards: its shards in order.
     """
 
     list_sha256: str
-    source_bytes: int
+    num_left_out: int
     shards: tuple[Shard, ...]
 
     @property
@@ -58,38 +94,34 @@ class Manifest:
       num_classes: classes; labels are below it.
       seed: of the order of the training images.
       splits: split name -> its shards.
+      apply_exif_rotation: whether images that EXIF says are turned were stored upright.
     """
 
     dataset_name: str
     num_classes: int
     seed: int
     splits: Mapping[str, Split]
+    apply_exif_rotation: bool = False
 
 
 def _split_to_json(split: Split) -> dict:
     return {
         'num_images': split.num_images,
         'num_shards': len(split.shards),
+        'num_left_out': split.num_left_out,
         'list_sha256': split.list_sha256,
-        'source_bytes': split.source_bytes,
-        'shards': {
-            shard.name: {'images': shard.num_images, 'bytes': shard.num_bytes}
-            for shard in split.shards
-        },
+        'shards': {shard.name: shard.to_json() for shard in split.shards},
     }
 
 
 def _split_from_json(content: dict) -> Split:
     """Raises KeyError, TypeError, AttributeError or ValueError if this is no split."""
-    shards = tuple(
-        Shard(name, int(counts['images']), int(counts['bytes']))
-        for name, counts in content['shards'].items()
-    )
-    split = Split(str(content['list_sha256']), int(content['source_bytes']), shards)
+    shards = tuple(Shard.from_json(name, shard) for name, shard in content['shards'].items())
+    split = Split(str(content['list_sha256']), int(content['num_left_out']), shards)
     if (split.num_images, len(shards)) != (content['num_images'], content['num_shards']):
         raise ValueError('the counts of the shards do not add up')
-    if not shards or any(os.path.basename(shard.name) != shard.name for shard in shards):
-        raise ValueError('no shards, or shards elsewhere')
+    if not shards:
+        raise ValueError('no shards')
     return split
 
 
@@ -104,6 +136,7 @@ def write_manifest(folder: str, manifest: Manifest) -> None:
         'dataset_name': manifest.dataset_name,
         'num_classes': manifest.num_classes,
         'seed': manifest.seed,
+        'apply_exif_rotation': manifest.apply_exif_rotation,
         'splits': {name: _split_to_json(split) for name, split in manifest.splits.items()},
     }
     whole_files.write_text(os.path.join(folder, NAME), json.dumps(content, indent=2) + '\n')
@@ -137,6 +170,7 @@ def read_manifest(folder: str) -> Manifest:
             num_classes=int(content['num_classes']),
             seed=int(content['seed']),
             splits={name: _split_from_json(split) for name, split in content['splits'].items()},
+            apply_exif_rotation=bool(content['apply_exif_rotation']),
         )
     except UserError:
         raise

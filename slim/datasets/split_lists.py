@@ -12,12 +12,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from slim.datasets import whole_files
+from slim.datasets.problems import Problem
 from slim.errors import UserError
 
 # The name of a split, as flags and shards have it -> its list.
 LIST_NAMES = {'train': 'train.txt', 'validation': 'val.txt'}
 LABELS_NAME = 'labels.txt'
 LINE_FORMAT = "'relative/path.jpg: label'"
+BYTE_ORDER_MARK = b'\xef\xbb\xbf'
 
 
 class ListedImage(NamedTuple):
@@ -43,75 +45,116 @@ def list_path(folder: str, split_name: str) -> str:
     return os.path.join(folder, LIST_NAMES[split_name])
 
 
-def _lines(path: str) -> Iterator[tuple[str, str]]:
-    """The lines of a file that are not blank, as (where it stands, for messages; text)."""
+class _BadLine(ValueError):
+    """A line that cannot be used: `problem` in a word or two, its path if it has one, and why."""
+
+    def __init__(self, problem: str, detail: str, path: str = ''):
+        super().__init__(detail)
+        self.problem, self.path = problem, path
+
+
+def _numbered_lines(path: str) -> Iterator[tuple[int, bytes]]:
+    """The lines of a file that are not blank, with their numbers from 1."""
     with open(path, 'rb') as file:
         for number, line in enumerate(file, 1):
-            where = f'{path}, line {number}'
-            try:
-                # Some editors begin a file with a byte order mark.
-                text = line.decode('utf-8-sig' if number == 1 else 'utf-8').rstrip('\r\n')
-            except UnicodeDecodeError as error:
-                raise UserError(f'{where}: not UTF-8 text; save the list as UTF-8') from error
-            if text.strip():
-                yield where, text
+            # Some editors begin a file with a byte order mark.
+            line = line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line
+            if line.strip():
+                yield number, line.rstrip(b'\r\n')
 
 
-def _label(text: str, where: str, num_classes: int | None) -> int:
+def _text(line: bytes) -> str:
+    try:
+        return line.decode('utf-8')
+    except UnicodeDecodeError as error:
+        raise _BadLine('not UTF-8', 'not UTF-8 text; save the list as UTF-8') from error
+
+
+def _label(text: str, num_classes: int | None) -> int:
     """The label that `text` holds."""
     text = text.strip()
     if re.fullmatch('-?[0-9]{1,9}', text) is None:
-        raise UserError(f'{where}: label {text!r} is not a whole number; expected {LINE_FORMAT}')
+        shown = text if len(text) < 50 else text[:50] + '...'
+        raise _BadLine(
+            'label no number', f'label {shown!r} is not a whole number; expected {LINE_FORMAT}'
+        )
     label = int(text)
     if label < 0:
-        raise UserError(f'{where}: label {label} is negative; labels start at 0')
+        raise _BadLine('label negative', f'label {label} is negative; labels start at 0')
     if num_classes is not None and label >= num_classes:
-        raise UserError(
-            f'{where}: label {label} is out of range: {LABELS_NAME} has {num_classes} classes, '
-            f'0 to {num_classes - 1}; correct the list, or remove a {LABELS_NAME} out of date'
+        raise _BadLine(
+            'label out of range',
+            f'label {label} is out of range: {LABELS_NAME} has {num_classes} classes, '
+            f'0 to {num_classes - 1}; correct the list, or remove a {LABELS_NAME} out of date',
         )
     return label
 
 
-def _check_path(path: str, where: str) -> None:
+def _check_path(path: str) -> None:
     """Refuses a path that is none, or that leaves the dataset's folder."""
     if not path.strip() or '\0' in path:
-        raise UserError(f'{where}: no path before the label; expected {LINE_FORMAT}')
+        raise _BadLine('unreadable line', f'no path before the label; expected {LINE_FORMAT}')
     if posixpath.isabs(path):
-        raise UserError(f'{where}: {path} is absolute; paths are relative to the dataset folder')
+        raise _BadLine(
+            'path outside', f'{path} is absolute; paths are relative to the dataset folder', path
+        )
     if posixpath.normpath(path).split('/')[0] == '..':
-        raise UserError(f'{where}: {path} leaves the dataset folder')
+        raise _BadLine('path outside', f'{path} leaves the dataset folder', path)
 
 
-def read_list(path: str, num_classes: int | None = None) -> list[ListedImage]:
-    """Reads a split list.
+def _parse(line: bytes, num_classes: int | None) -> ListedImage:
+    image, separator, label = _text(line).rpartition(': ')
+    if not separator:
+        raise _BadLine('unreadable line', f'cannot be parsed; expected {LINE_FORMAT}')
+    _check_path(image)
+    return ListedImage(image, _label(label, num_classes))
+
+
+def scan_list(
+    path: str, num_classes: int | None = None
+) -> tuple[list[ListedImage], list[int], list[Problem]]:
+    """Reads a split list to its end, whatever is in it.
 
     Args:
       path: of the list.
       num_classes: labels must be below it; None accepts all that are not negative.
 
     Returns:
-      Its images, in order. Whether their files exist is not looked at.
+      Its images, in order; the number of each one's line, from 1; and what is wrong with other
+      lines. Whether the images' files exist is not looked at.
 
     Raises:
-      UserError: if the list is missing, empty, or has a line that cannot be used.
+      UserError: if the list is missing, or has no line at all.
       OSError: if it cannot be read.
     """
     if not os.path.isfile(path):
         name = os.path.basename(os.path.dirname(os.path.abspath(path)))
         raise UserError(
-            f'{path} is missing: python prepare_dataset.py --dataset_name={name} writes it if that '
-            f'is an embedded dataset, any other needs a line {LINE_FORMAT} in it for each image'
+            f'{path} is missing: python prepare_dataset.py --dataset_name={name} writes it, or '
+            f'write it yourself with a line {LINE_FORMAT} for each image'
         )
-    images = []
-    for where, line in _lines(path):
-        image, separator, label = line.rpartition(': ')
-        if not separator:
-            raise UserError(f'{where}: cannot be parsed; expected {LINE_FORMAT}')
-        _check_path(image, where)
-        images.append(ListedImage(image, _label(label, where, num_classes)))
-    if not images:
+    images, lines, found = [], [], []
+    for number, line in _numbered_lines(path):
+        try:
+            images.append(_parse(line, num_classes))
+            lines.append(number)
+        except _BadLine as bad:
+            name = os.path.basename(path)
+            found.append(Problem(name, number, bad.path, bad.problem, str(bad)))
+    if not images and not found:
         raise UserError(f'{path} is empty; expected a line {LINE_FORMAT} for each image')
+    return images, lines, found
+
+
+def read_list(path: str, num_classes: int | None = None) -> list[ListedImage]:
+    """The images of a split list, in order; arguments and errors as of `scan_list`.
+
+    Raises:
+      UserError: also if a line cannot be used.
+    """
+    images, _, found = scan_list(path, num_classes)
+    if found:
+        raise UserError(f'{path}, line {found[0].line}: {found[0].detail}')
     return images
 
 
@@ -125,11 +168,13 @@ def write_list(path: str, images: Iterable[tuple[str, int]]) -> None:
     """
     lines = []
     for image, label in images:
-        where = f'{path}: {image!r}'
         if '\n' in image or '\r' in image:
-            raise UserError(f'{where}: a list cannot hold a path with a line break')
-        _check_path(image, where)
-        _label(str(label), where, None)
+            raise UserError(f'{path}: {image!r}: a list cannot hold a path with a line break')
+        try:
+            _check_path(image)
+            _label(str(label), None)
+        except _BadLine as error:
+            raise UserError(f'{path}: {image!r}: {error}') from error
         lines.append(f'{image}: {label}\n')
     whole_files.write_text(path, ''.join(lines))
 
@@ -148,8 +193,12 @@ def read_labels(folder: str) -> list[str] | None:
     if not os.path.exists(path):
         return None
     names = {}
-    for where, line in _lines(path):
-        label, separator, name = line.partition(':')
+    for number, line in _numbered_lines(path):
+        where = f'{path}, line {number}'
+        try:
+            label, separator, name = _text(line).partition(':')
+        except _BadLine as error:
+            raise UserError(f'{where}: {error}') from error
         if not separator or re.fullmatch('[0-9]{1,9}', label) is None:
             raise UserError(f"{where}: cannot be parsed; expected '0:Class name'")
         if int(label) in names:

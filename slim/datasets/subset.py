@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from slim.datasets import tfrecord
+from slim.datasets import input_pipeline
 from slim.datasets.dataset import Dataset
 from slim.errors import UserError
 
@@ -54,7 +54,7 @@ def read_labels(dataset: Dataset) -> np.ndarray:
         for shard in dataset.shards:
             records = tf.data.TFRecordDataset(shard).batch(1024).prefetch(1)
             try:
-                for batch in records.map(tfrecord.parse_labels).as_numpy_iterator():
+                for batch in records.map(input_pipeline.parse_labels).as_numpy_iterator():
                     labels.append(batch)
                     progress.update(len(batch))
             except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:

@@ -99,7 +99,8 @@ def check_writable(folder: str) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), place)
 
 
-def remove_unfinished(folder: str) -> None:
-    """Removes from `folder` what killed processes left unfinished."""
+def remove_unfinished(folder: str, keep: str = '') -> None:
+    """Removes from `folder` what killed processes left unfinished, save the file `keep`."""
     for path in glob.glob(os.path.join(glob.escape(folder), '*' + UNFINISHED)):
-        os.remove(path)
+        if os.path.basename(path) != keep:
+            os.remove(path)

@@ -189,7 +189,7 @@ def auxiliary_features(net, last_scope, depth=_as_it_is, **last_arguments):
 
 
 class AuxiliaryHead(NamedTuple):
-    """Where a network of arXiv 1602.07261 has its auxiliary head, and what that calls its layers."""
+    """Where a network of arXiv 1602.07261 has its auxiliary head, and its layers' names."""
 
     end_point: str
     convolution: str

@@ -1,5 +1,7 @@
+import csv
 import io
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,7 +13,16 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from slim.datasets import conversion, dataset, manifest, split_lists, tfrecord, whole_files
+from slim.datasets import (
+    conversion,
+    dataset,
+    manifest,
+    problems,
+    shards,
+    split_lists,
+    tfrecord,
+    whole_files,
+)
 from slim.errors import UserError
 
 REPOSITORY = Path(__file__).parents[3]
@@ -42,8 +53,10 @@ def make_dataset(parent, name='birds', train=(0, 1, 2) * 4, val=(0, 1, 2, 1, 0))
     return folder
 
 
-def convert(folder, num_shards=3, seed=0):
-    return conversion.convert(str(folder.parent), folder.name, num_shards, seed)
+def convert(folder, num_shards=3, **options):
+    """Converts without a bar."""
+    options = {'num_workers': 1, 'progress': False, **options}
+    return conversion.convert(str(folder.parent), folder.name, num_shards=num_shards, **options)
 
 
 def examples(folder, split):
@@ -76,7 +89,7 @@ def shard_files(folder):
 
 def made_files(folder):
     """The names of all files that are not input."""
-    inputs = ('train.txt', 'val.txt', 'images')
+    inputs = ('train.txt', 'val.txt', 'images', conversion.LOCK)
     return sorted(name for name in os.listdir(folder) if name not in inputs)
 
 
@@ -157,100 +170,186 @@ def test_kinds_of_jpeg_that_are_stored(tmp_path):
         assert tf.io.decode_jpeg(encoded, channels=3).shape == (height, width, 3)
 
 
-def encode(kind, mode='RGB'):
-    file = io.BytesIO()
-    Image.new(mode, (16, 12)).save(file, kind)
-    return file.getvalue()
+def reported(folder):
+    """The problems of the report, without their details."""
+    with open(folder / problems.NAME, encoding='utf-8', newline='') as file:
+        rows = list(csv.reader(file))
+    assert tuple(rows[0]) == problems.COLUMNS
+    assert all(row[4] for row in rows[1:])
+    return [tuple(row[:4]) for row in rows[1:]]
 
 
-BAD_IMAGES = {
-    'png': (encode('PNG'), 'is a PNG image'),
-    'webp': (encode('WEBP'), 'is a WEBP image'),
-    'cmyk': (encode('JPEG', 'CMYK'), 'is a JPEG in CMYK colours'),
-    'html': (b'<!DOCTYPE html><html><body>404</body></html>', 'is not an image'),
-    'header only': (jpeg()[:20], 'is'),
-    'half': (jpeg()[: len(jpeg()) // 2], 'is truncated or damaged'),
-    'no end marker': (jpeg()[:-2], 'is truncated or damaged'),
-    'empty': (b'', 'empty'),
-}
+def spoil(folder, list_name, line, content):
+    """Writes `content` over the image on a line of a list; returns the image's listed path."""
+    image = split_lists.read_list(str(folder / list_name))[line - 1].path
+    (folder / image).write_bytes(content)
+    return image
 
 
-@pytest.mark.parametrize('name', BAD_IMAGES)
-def test_an_image_that_cannot_be_used_is_named_and_nothing_is_left(tmp_path, name):
-    content, problem = BAD_IMAGES[name]
+@pytest.mark.parametrize('num_workers', [1, 2])
+def test_all_bad_images_are_reported_before_anything_stops(tmp_path, num_workers):
     folder = make_dataset(tmp_path)
-    bad = folder / split_lists.read_list(str(folder / 'val.txt'))[-1].path
-    bad.write_bytes(content)
-    with pytest.raises(UserError) as caught:
-        convert(folder)
-    assert str(bad) in str(caught.value)
-    assert problem in str(caught.value)
-    if name != 'empty':
-        assert 'expected an RGB JPEG' in str(caught.value)
-    assert made_files(folder) == []
+    truncated = spoil(folder, 'val.txt', 5, jpeg()[:-40])
+    page = spoil(folder, 'train.txt', 2, b'<!DOCTYPE html><html>404</html>')
+    empty = spoil(folder, 'train.txt', 7, b'')
+    missing = split_lists.read_list(str(folder / 'train.txt'))[9].path
+    os.remove(folder / missing)
+    with pytest.raises(UserError, match='train.txt, line 2: .* is a web page') as caught:
+        convert(folder, num_workers=num_workers)
+    assert '4 problems in 17 lines' in str(caught.value)
+    assert str(folder / 'problems.csv') in str(caught.value)
+    assert '--on_error=skip' in str(caught.value)
+    assert reported(folder) == [
+        ('train.txt', '2', page, 'a web page'),
+        ('train.txt', '7', empty, 'empty'),
+        ('train.txt', '10', missing, 'missing'),
+        ('val.txt', '5', truncated, 'damaged'),
+    ]
+    # The lists alone told that this could not be converted.
+    assert made_files(folder) == ['problems.csv']
+    with pytest.raises(UserError, match='not converted yet'):
+        dataset.load_dataset(str(tmp_path), 'birds', 'train')
 
 
-@pytest.mark.parametrize('cut', range(1, 8))
-def test_what_is_accepted_decodes_in_tensorflow(tmp_path, cut):
-    for options in ({}, {'mode': 'L'}, {'progressive': True}):
-        encoded = jpeg(**options)[:-cut]
-        try:
-            shape = conversion.check_jpeg(encoded, 'a.jpg')
-        except UserError:
-            continue
-        assert tf.io.decode_jpeg(encoded, channels=3).shape == (*shape, 3)
-
-
-@pytest.mark.parametrize('options', [{}, {'comment': jpeg(1)}])  # a JPEG inside has an end too
-def test_a_file_that_lacks_only_its_end_marker_is_refused(options):
-    forgiven = 0
-    for seed in range(20):
-        encoded = jpeg(seed, 40, 60, quality=90, **options)
-        assert conversion.check_jpeg(encoded, 'a.jpg') == (40, 60)
-        with pytest.raises(UserError, match='a.jpg is truncated or damaged') as caught:
-            conversion.check_jpeg(encoded[:-2], 'a.jpg')
-        forgiven += 'end is missing' in str(caught.value)
-    assert forgiven  # by Pillow alone: otherwise this shows nothing
-
-
-def test_an_enormous_image_is_refused(monkeypatch):
-    monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', 50)
-    with pytest.raises(UserError, match='a.jpg is too large'):
-        conversion.check_jpeg(jpeg(), 'a.jpg')
-
-
-def test_missing_images_are_counted_before_anything_is_written(tmp_path):
+@pytest.mark.parametrize('num_workers', [1, 2])
+def test_what_cannot_be_used_is_left_out_on_request(tmp_path, capsys, num_workers):
     folder = make_dataset(tmp_path)
-    missing = [folder / i.path for i in split_lists.read_list(str(folder / 'val.txt'))][1:3]
-    missing[0].unlink()
-    missing[1].unlink()
-    missing[1].mkdir()
-    with pytest.raises(UserError, match='2 of the 5 images in .*val.txt are missing') as caught:
+    spoil(folder, 'val.txt', 5, jpeg()[:-40])
+    spoil(folder, 'train.txt', 2, b'')
+    good = {split: listed_but(folder, split, n) for split, n in (('train', 1), ('validation', 4))}
+    made = convert(folder, on_error='skip', num_workers=num_workers)
+    assert sorted(sum(examples(folder, 'train'), [])) == sorted(good['train'])
+    assert sum(examples(folder, 'validation'), []) == good['validation']
+    assert [split.num_left_out for split in made.splits.values()] == [1, 1]
+    assert [row[3] for row in reported(folder)] == ['empty', 'damaged']
+    assert 'left out 1 train and 1 validation' in capsys.readouterr().err
+    # Again: nothing to do, and the same warning.
+    assert convert(folder, on_error='skip', num_workers=num_workers) == made
+    assert 'left out 1 train and 1 validation' in capsys.readouterr().err
+    # To ask for all of them is refused, and costs the conversion without them nothing.
+    with pytest.raises(UserError, match='2 problems'):
         convert(folder)
-    assert str(missing[0]) in str(caught.value)
-    assert made_files(folder) == []
+    assert convert(folder, on_error='skip') == made
+
+
+def listed_but(folder, split, index):
+    """As `listed`, without the image at `index`, which need not be one."""
+    path = split_lists.list_path(str(folder), split)
+    images = split_lists.read_list(path)
+    found = []
+    for image in images[:index] + images[index + 1 :]:
+        encoded = (folder / image.path).read_bytes()
+        width, height = Image.open(io.BytesIO(encoded)).size
+        found.append((encoded, image.label, height, width))
+    return found
+
+
+def test_images_that_turned_out_bad_cost_the_good_shards_nothing(tmp_path, capsys):
+    folder = make_dataset(tmp_path)
+    bad = spoil(folder, 'val.txt', 1, b'no image')
+    with pytest.raises(UserError, match='val.txt, line 1'):
+        convert(folder)
+    times = {path.name: path.stat().st_mtime_ns for path in folder.glob('*.tfrecord')}
+    assert len(times) == 6
+    # Mended: one shard is made anew, the others are those of the first run.
+    (folder / bad).write_bytes(jpeg())
+    convert(folder)
+    assert '5 of 6 shards are there already' in capsys.readouterr().out
+    again = {path.name: path.stat().st_mtime_ns for path in folder.glob('*.tfrecord')}
+    assert [name for name in times if times[name] != again[name]] == [
+        tfrecord.shard_name('validation', 0, 3)
+    ]
+    assert not (folder / 'problems.csv').exists()
+    assert sum(examples(folder, 'validation'), []) == listed(folder, 'validation')
+
+
+def test_images_that_went_missing_do_not_cost_an_earlier_conversion(tmp_path):
+    folder = make_dataset(tmp_path)
+    made = convert(folder)
+    before = shard_files(folder)
+    os.remove(folder / split_lists.read_list(str(folder / 'train.txt'))[0].path)
+    with pytest.raises(UserError, match='is missing'):
+        convert(folder)
+    assert shard_files(folder) == before
+    assert manifest.read_manifest(str(folder)) == made
+
+
+def test_nothing_is_made_of_no_images(tmp_path):
+    folder = make_dataset(tmp_path)
+    for line in range(1, 6):
+        spoil(folder, 'val.txt', line, b'no image')
+    with pytest.raises(UserError, match='no validation image can be used'):
+        convert(folder, on_error='skip')
+    assert not (folder / 'manifest.json').exists()
+
+
+def test_a_file_with_two_labels_is_left_out_altogether(tmp_path):
+    folder = make_dataset(tmp_path)
+    images = split_lists.read_list(str(folder / 'val.txt'))
+    first = images[0].path
+    others = [('./' + first, 1), (first, 0), (first.replace('/', '//', 1), 0)]
+    split_lists.write_list(str(folder / 'val.txt'), [*images, *others])
+    with pytest.raises(UserError, match='is listed with labels 0 and 1'):
+        convert(folder)
+    assert [row[1:] for row in reported(folder)] == [
+        ('1', first, 'two labels'),
+        ('6', './' + first, 'two labels'),
+        ('7', first, 'two labels'),
+        ('8', first.replace('/', '//', 1), 'two labels'),
+    ]
+    convert(folder, on_error='skip')
+    assert sum(examples(folder, 'validation'), []) == listed(folder, 'validation')[1:5]
+
+
+def test_a_file_that_is_listed_twice_counts_twice_as_in_2018(tmp_path):
+    folder = make_dataset(tmp_path)
+    images = split_lists.read_list(str(folder / 'val.txt'))
+    split_lists.write_list(str(folder / 'val.txt'), [*images, images[0]])
+    convert(folder)
+    assert sum(examples(folder, 'validation'), []) == listed(folder, 'validation')
 
 
 def test_labels_with_gaps_are_refused(tmp_path):
     folder = make_dataset(tmp_path, train=(0, 2, 5, 0), val=(3, 5, 0))
-    with pytest.raises(UserError, match='no image of 3 of the 6 classes: 1, 3, 4; ') as caught:
+    with pytest.raises(UserError, match='class 1 is without a training image') as caught:
         convert(folder)
-    assert 'train.txt' in str(caught.value)
-    assert 'from 0 to 5' in str(caught.value)
-    assert made_files(folder) == []
+    assert 'from 0 to 5 without gaps' in str(caught.value)
+    assert '3 class without image' in str(caught.value)
+    assert [row[3] for row in reported(folder)] == ['class without image'] * 3
+    assert made_files(folder) == ['problems.csv']
 
 
-def test_many_absent_classes_are_not_all_listed(tmp_path):
+def test_a_label_beyond_all_counting_is_reported_alone(tmp_path):
     folder = make_dataset(tmp_path, train=(0, 123456789, 0), val=(0, 0, 0))
-    with pytest.raises(UserError, match=r'123456788 of the 123456790 classes: 1, .*10, \.\.\.; '):
+    with pytest.raises(UserError, match='has label 123456789, but with 6 images'):
         convert(folder)
+    assert [row[3] for row in reported(folder)] == ['label out of range']
+    convert(folder, num_shards=1, on_error='skip')
+    assert dataset.load_dataset(str(tmp_path), 'birds', 'train').num_classes == 1
 
 
 def test_a_class_of_labels_txt_without_images_is_refused(tmp_path):
     folder = make_dataset(tmp_path)
     split_lists.write_labels(str(folder), ['a', 'b', 'c', 'd'])
-    with pytest.raises(UserError, match='no image of 1 of the 4 classes: 3; '):
+    with pytest.raises(UserError, match=r'class 3 \(d\) is without a training image'):
         convert(folder)
+
+
+def test_a_class_whose_images_are_all_bad_is_reported(tmp_path):
+    folder = make_dataset(tmp_path, train=(0, 0, 1, 0), val=(0, 1, 0))
+    spoil(folder, 'train.txt', 3, b'no image')
+    with pytest.raises(UserError, match='2 problems'):
+        convert(folder, num_shards=1)
+    assert {row[3] for row in reported(folder)} == {'class without image', 'not an image'}
+
+
+def test_many_absent_classes_are_not_all_listed(tmp_path, monkeypatch):
+    monkeypatch.setattr(conversion, 'REPORTED_CLASSES', 2)
+    folder = make_dataset(tmp_path, train=(0, 9) * 5, val=(0, 0, 0))
+    with pytest.raises(UserError):
+        convert(folder)
+    assert len(reported(folder)) == 3
+    assert 'and 6 more are' in (folder / 'problems.csv').read_text()
 
 
 def test_labels_txt_bounds_the_labels_and_stays(tmp_path):
@@ -283,7 +382,7 @@ def test_a_missing_labels_txt_is_made_of_folder_names(tmp_path):
 )
 def test_names_of_classes(paths, names):
     images = map(split_lists.ListedImage, paths, (0, 1, 1))
-    assert conversion.class_names(images, 2) == names
+    assert conversion.names_of_classes(images, 2) == names
 
 
 def test_a_second_run_does_nothing(tmp_path, capsys):
@@ -318,15 +417,30 @@ def spoilt_manifest(folder):
     (folder / 'manifest.json').write_text('{')
 
 
+def other_image_of_the_same_size(folder):
+    path = folder / split_lists.read_list(str(folder / 'val.txt'))[0].path
+    content = path.read_bytes()
+    path.write_bytes(content)
+    os.utime(path, ns=(0, 0))
+
+
 @pytest.mark.parametrize(
-    'change', [other_lists, other_image, truncated_shard, missing_shard, spoilt_manifest]
+    'change',
+    [
+        other_lists,
+        other_image,
+        other_image_of_the_same_size,
+        truncated_shard,
+        missing_shard,
+        spoilt_manifest,
+    ],
 )
 def test_what_changed_is_converted_anew(tmp_path, capsys, change):
     folder = make_dataset(tmp_path)
     convert(folder)
     change(folder)
     convert(folder)
-    assert 'already' not in capsys.readouterr().out
+    assert 'already converted' not in capsys.readouterr().out
     assert sum(examples(folder, 'validation'), []) == listed(folder, 'validation')
     assert sorted(sum(examples(folder, 'train'), [])) == sorted(listed(folder, 'train'))
 
@@ -353,7 +467,7 @@ def test_a_failed_conversion_is_not_taken_for_the_earlier_one(tmp_path):
     convert(folder)
     bad = folder / split_lists.read_list(str(folder / 'val.txt'))[0].path
     bad.write_bytes(b'no image')
-    with pytest.raises(UserError, match='is not an image'):
+    with pytest.raises(UserError, match='is not an image of a kind'):
         convert(folder)
     with pytest.raises(UserError, match='not converted yet'):
         dataset.load_dataset(str(tmp_path), 'birds', 'train')
@@ -395,34 +509,134 @@ def make_large_dataset(parent, images=1200):
     return folder
 
 
-def test_sigkill_leaves_whole_shards_only_and_the_next_run_is_as_if_nothing_happened(tmp_path):
-    undisturbed = make_large_dataset(tmp_path / 'undisturbed')
-    convert(undisturbed, num_shards=60)
-    expected = shard_files(undisturbed)
+def start_command(folder, *arguments):
+    script = [sys.executable, str(REPOSITORY / 'convert_dataset.py'), '--dataset_name=birds']
+    return [*script, '--num_shards=60', f'--dataset_dir={folder.parent}', *arguments]
 
-    folder = make_large_dataset(tmp_path / 'killed')
-    convert(folder, num_shards=2)  # so that there is a manifest which must go
-    command = [sys.executable, str(REPOSITORY / 'convert_dataset.py'), '--dataset_name=birds']
-    process = subprocess.Popen(
-        [*command, '--num_shards=60', f'--dataset_dir={folder.parent}'],
+
+def start(folder, *arguments):
+    """Starts a conversion to 60 shards in a process of its own."""
+    return subprocess.Popen(
+        start_command(folder, *arguments),
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
     )
-    deadline = time.monotonic() + 60
-    fifth = folder / tfrecord.shard_name('train', 5, 60)
-    while not fifth.exists() and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.001)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait(timeout=30) == -signal.SIGKILL
 
-    assert not (folder / 'manifest.json').exists()
-    left = {name: shard for name, shard in shard_files(folder).items() if '-of-00060' in name}
-    assert 5 < len(left) < len(expected)
-    assert left.items() <= expected.items()
-    with pytest.raises(UserError, match='not converted yet'):
-        dataset.load_dataset(str(folder.parent), 'birds', 'train')
 
+@pytest.fixture(scope='module')
+def undisturbed(tmp_path_factory):
+    """A folder with a large dataset, converted to 60 shards, and how many seconds that took."""
+    folder = make_large_dataset(tmp_path_factory.mktemp('undisturbed'))
+    began = time.monotonic()
+    process = start(folder, '--num_workers=2')
+    assert process.wait(timeout=120) == 0, process.stderr.read()
+    return folder, time.monotonic() - began
+
+
+def whole_conversion(folder):
+    """All that a conversion leaves: its shards, manifest and labels."""
+    others = {name: (folder / name).read_bytes() for name in ('manifest.json', 'labels.txt')}
+    return shard_files(folder) | others
+
+
+def test_the_shards_are_the_same_whatever_the_number_of_workers(undisturbed, tmp_path):
+    folder, _ = undisturbed
+    alone = copied(folder, tmp_path)
+    convert(alone, num_shards=60, num_workers=1)
+    assert whole_conversion(alone) == whole_conversion(folder)
+    three = copied(folder, tmp_path / 'three')
+    convert(three, num_shards=60, num_workers=3)
+    assert whole_conversion(three) == whole_conversion(folder)
+
+
+def copied(folder, parent):
+    """The lists and images of a dataset, with the times of the files, in another place."""
+    other = parent / folder.name
+    made = [*shard_files(folder), 'manifest.json', 'labels.txt']
+    shutil.copytree(folder, other, ignore=lambda *_: made, copy_function=os.link)
+    return other
+
+
+def test_killed_at_ten_random_moments_it_ends_as_if_nothing_had_happened(undisturbed, tmp_path):
+    undisturbed_folder, seconds = undisturbed
+    expected = whole_conversion(undisturbed_folder)
+    folder = copied(undisturbed_folder, tmp_path)
+    convert(folder, num_shards=2)  # so that there is a manifest which must go
+    moments = np.random.default_rng().uniform(0.05, seconds, 10)
+    killed = 0
+    for moment in moments:
+        process = start(folder, '--num_workers=2')
+        try:
+            process.wait(timeout=moment)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            killed += 1
+        status = process.wait(timeout=30)
+        assert status in (0, -signal.SIGKILL), (moments, process.stderr.read())
+        if status != 0 and (folder / 'manifest.json').exists():
+            # Killed before it began, or when it had ended but for its own end.
+            made = manifest.read_manifest(str(folder))
+            assert len(made.splits['train'].shards) in (2, 60)
+        left = {name: shard for name, shard in shard_files(folder).items() if '-of-00060' in name}
+        assert left.items() <= expected.items(), moments
+        if status == 0:  # All was done: begin anew.
+            shutil.rmtree(folder)
+            folder = copied(undisturbed_folder, tmp_path)
+    assert killed, moments
     convert(folder, num_shards=60)
-    assert shard_files(folder) == expected
+    assert whole_conversion(folder) == expected, moments
     assert not list(folder.glob(f'*{whole_files.UNFINISHED}'))
     assert dataset.load_dataset(str(folder.parent), 'birds', 'train').num_images == 1200
+
+
+@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_leaves_whole_shards_and_nothing_unfinished(undisturbed, tmp_path, number):
+    folder = copied(undisturbed[0], tmp_path)
+    expected = shard_files(undisturbed[0])
+    process = start(folder, '--num_workers=2')
+    third = folder / tfrecord.shard_name('train', 3, 60)
+    deadline = time.monotonic() + 60
+    while not third.exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.001)
+    process.send_signal(number)
+    assert process.wait(timeout=30) == 128 + number
+    assert process.stderr.read() == 'convert_dataset.py: interrupted\n'
+    left = shard_files(folder)
+    assert 2 < len(left) < len(expected)
+    assert left.items() <= expected.items()
+    assert [path.name for path in folder.glob(f'*{whole_files.UNFINISHED}')] == [shards.JOURNAL]
+
+
+def test_two_conversions_of_one_dataset_at_once_are_refused(undisturbed, tmp_path):
+    folder = copied(undisturbed[0], tmp_path)
+    process = start(folder, '--num_workers=1')
+    first = folder / tfrecord.shard_name('train', 0, 60)
+    while not first.exists() and process.poll() is None:
+        time.sleep(0.001)
+    with pytest.raises(UserError, match='is being written to by another process'):
+        convert(folder, num_shards=60)
+    assert process.wait(timeout=60) == 0
+    assert whole_conversion(folder) == whole_conversion(undisturbed[0])
+
+
+def test_a_full_disk_leaves_whole_shards_and_the_next_run_goes_on(undisturbed, tmp_path):
+    folder = copied(undisturbed[0], tmp_path)
+    # A limit to the size of a file takes the place of the disk's: the sixth shard does not fit.
+    sizes = sorted({path.stat().st_size for path in undisturbed[0].glob('*.tfrecord')})
+    program = (
+        'import resource, runpy, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); '
+        f'resource.setrlimit(resource.RLIMIT_FSIZE, ({sizes[-1] - 1},) * 2); '
+        'del sys.argv[0]; runpy.run_path(sys.argv[0], run_name="__main__")'
+    )
+    command = [sys.executable, '-c', program, *start_command(folder, '--num_workers=2')[1:]]
+    environment = {**os.environ, 'PYTHONPATH': str(REPOSITORY)}
+    result = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert result.returncode == 1, result.stderr
+    assert 'File too large' in result.stderr
+    assert len(result.stderr.splitlines()) == 1, result.stderr
+    expected = shard_files(undisturbed[0])
+    assert shard_files(folder).items() <= expected.items()
+    assert not (folder / 'manifest.json').exists()
+    convert(folder, num_shards=60)
+    assert whole_conversion(folder) == whole_conversion(undisturbed[0])

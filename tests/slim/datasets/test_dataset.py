@@ -14,10 +14,10 @@ def converted(parent, name='my_birds', num_classes=2):
     for split, counts in {'train': (3, 2), 'validation': (1,)}.items():
         shards = []
         for index, count in enumerate(counts):
-            shard = manifest.Shard(f'{split}_{index}', count, count * 10)
+            shard = manifest.Shard(f'{split}_{index}', count, count * 10, '00', '11')
             (folder / shard.name).write_bytes(b'x' * shard.num_bytes)
             shards.append(shard)
-        splits[split] = manifest.Split('00', 99, tuple(shards))
+        splits[split] = manifest.Split('00', 0, tuple(shards))
     manifest.write_manifest(str(folder), manifest.Manifest(name, num_classes, 0, splits))
     split_lists.write_labels(str(folder), [f'class {label}' for label in range(num_classes)])
     return folder

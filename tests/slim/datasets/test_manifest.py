@@ -4,6 +4,7 @@ import os
 import pytest
 
 from slim.datasets import manifest
+from slim.datasets.problems import Problem
 from slim.errors import UserError
 
 
@@ -15,15 +16,21 @@ def folder(tmp_path):
 
 
 def example():
-    train = (manifest.Shard('t0', 3, 300), manifest.Shard('t1', 2, 200))
+    bad = Problem('train.txt', 3, 'a b.jpg', 'empty', 'is empty')
+    train = (
+        manifest.Shard('t0', 3, 300, 'aa' * 32, 'bb' * 32, 1, (bad,)),
+        manifest.Shard('t1', 2, 200, 'cc' * 32, 'dd' * 32),
+    )
+    validation = (manifest.Shard('v0', 1, 99, 'ee' * 32, 'ff' * 32),)
     return manifest.Manifest(
         dataset_name='birds',
         num_classes=4,
         seed=7,
         splits={
-            'train': manifest.Split('ab' * 32, 450, train),
-            'validation': manifest.Split('cd' * 32, 90, (manifest.Shard('v0', 1, 99),)),
+            'train': manifest.Split('ab' * 32, 1, train),
+            'validation': manifest.Split('cd' * 32, 0, validation),
         },
+        apply_exif_rotation=True,
     )
 
 
@@ -37,11 +44,18 @@ def test_what_is_written_is_read_again(folder):
 def test_the_file_is_json_that_people_can_read(folder):
     manifest.write_manifest(str(folder), example())
     content = json.loads((folder / 'manifest.json').read_text())
-    assert content['version'] == 1
+    assert content['version'] == 2
     assert content['num_classes'] == 4
     assert content['splits']['train']['num_images'] == 5
     assert content['splits']['train']['num_shards'] == 2
-    assert content['splits']['train']['shards']['t1'] == {'images': 2, 'bytes': 200}
+    assert content['splits']['train']['shards']['t1'] == {
+        'images': 2,
+        'bytes': 200,
+        'sha256': 'cc' * 32,
+        'source_sha256': 'dd' * 32,
+        'encoded_anew': 0,
+        'left_out': [],
+    }
 
 
 def test_a_missing_manifest_says_what_to_run(folder):
@@ -52,6 +66,10 @@ def test_a_missing_manifest_says_what_to_run(folder):
 
 def set_version(content):
     content['version'] = 99
+
+
+def first_version(content):
+    content['version'] = 1
 
 
 def set_name(content):
@@ -67,7 +85,8 @@ def miscount(content):
 
 
 def point_elsewhere(content):
-    content['splits']['validation']['shards'] = {'../v0': {'images': 1, 'bytes': 99}}
+    shards = content['splits']['validation']['shards']
+    shards['../v0'] = shards.pop('v0')
 
 
 def spoil_type(content):
@@ -82,6 +101,7 @@ def spoil_shape(content):
     ('spoil', 'problem'),
     [
         (set_version, 'version 99'),
+        (first_version, 'version 1, not 2'),
         (set_name, 'manifest of cars'),
         (drop_splits, 'is not a manifest'),
         (miscount, 'is not a manifest'),
@@ -100,7 +120,7 @@ def test_a_foreign_manifest_is_refused(folder, spoil, problem):
     assert 'python convert_dataset.py --dataset_name=birds' in str(caught.value)
 
 
-@pytest.mark.parametrize('content', [b'', b'{"version": 1,', b'\xff\xfe', b'[]', b'null', b'3'])
+@pytest.mark.parametrize('content', [b'', b'{"version": 2,', b'\xff\xfe', b'[]', b'null', b'3'])
 def test_what_is_no_manifest_is_refused(folder, content):
     (folder / 'manifest.json').write_bytes(content)
     with pytest.raises(UserError, match='manifest.json is') as caught:

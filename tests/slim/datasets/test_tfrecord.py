@@ -1,4 +1,5 @@
 import errno
+import hashlib
 import io
 import os
 
@@ -7,7 +8,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from slim.datasets import tfrecord, whole_files
+from slim.datasets import input_pipeline, tfrecord, whole_files
 
 
 def jpeg(height=7, width=5):
@@ -55,11 +56,37 @@ def test_examples_hold_the_features_of_slim():
     assert features['image/width'].int64_list.value == [5]
 
 
+@pytest.mark.parametrize('label', [0, 1, 127, 128, 5088, 2**40])
+def test_examples_are_those_that_tensorflow_writes_byte_for_byte(label):
+    encoded = jpeg()
+    values = {'image/class/label': label, 'image/height': 7, 'image/width': 500}
+    feature = {
+        name: tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
+        for name, value in values.items()
+    }
+    for name, value in {'image/encoded': encoded, 'image/format': b'jpg'}.items():
+        feature[name] = tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+    example = tf.train.Example(features=tf.train.Features(feature=feature))
+    wanted = example.SerializeToString(deterministic=True)
+    assert tfrecord.make_example(encoded, label, 7, 500) == wanted
+
+
+def test_shards_are_those_that_tensorflow_writes_byte_for_byte(tmp_path):
+    examples = [b'', b'x', bytes(range(256)) * 300]
+    size, sha256 = tfrecord.write_shard(str(tmp_path / 'ours'), examples)
+    with tf.io.TFRecordWriter(str(tmp_path / 'theirs')) as writer:
+        for example in examples:
+            writer.write(example)
+    content = (tmp_path / 'ours').read_bytes()
+    assert content == (tmp_path / 'theirs').read_bytes()
+    assert (size, sha256) == (len(content), hashlib.sha256(content).hexdigest())
+
+
 def test_a_shard_is_read_again_inside_tf_data(tmp_path):
     path = str(tmp_path / 'shard')
     images = [(jpeg(height), height * 11) for height in (3, 4, 5)]
     tfrecord.write_shard(path, (tfrecord.make_example(e, label, 1, 1) for e, label in images))
-    parsed = tf.data.TFRecordDataset(path).map(tfrecord.parse_example)
+    parsed = tf.data.TFRecordDataset(path).map(input_pipeline.parse_example)
     assert parsed.element_spec == (tf.TensorSpec([], tf.string), tf.TensorSpec([], tf.int64))
     assert [(e.numpy(), label.numpy()) for e, label in parsed] == images
     assert os.listdir(tmp_path) == ['shard']
