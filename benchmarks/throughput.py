@@ -56,7 +56,7 @@ def create_rows(settings, precisions, matmul_size, folder):
     log.info('writing %d photographs', settings.num_images)
     photographs.write_dataset(dataset_folder, settings.num_images, rows.NUM_SHARDS)
     with contextlib.redirect_stdout(sys.stderr):  # There the table alone is to be.
-        conversion.convert(folder, rows.DATASET, rows.NUM_SHARDS, progress=False)
+        conversion.convert(folder, rows.DATASET, num_shards=rows.NUM_SHARDS, progress=False)
     dataset = load_dataset(folder, rows.DATASET, 'train')
 
     by_precision = []

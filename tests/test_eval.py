@@ -337,12 +337,12 @@ def test_an_image_that_does_not_decode_is_refused_by_shard_and_number(
 ):
     import tensorflow as tf
 
-    from slim.datasets import tfrecord
+    from slim.datasets import input_pipeline, tfrecord
 
     # Whole records, of which the third holds half a JPEG: what no conversion of ours writes.
     shard = own_data_dir / 'photos' / 'validation_00000-of-00002.tfrecord'
     examples = [record.numpy() for record in tf.data.TFRecordDataset(str(shard))]
-    encoded, label = tfrecord.parse_example(examples[2])
+    encoded, label = input_pipeline.parse_example(examples[2])
     encoded = encoded.numpy()
     examples[2] = tfrecord.make_example(encoded[: len(encoded) // 2], int(label), 100, 100)
     tfrecord.write_shard(str(shard), examples)
@@ -400,13 +400,13 @@ def softmax_by_hand(data_dir):
     """
     import tensorflow as tf
 
-    from slim.datasets import tfrecord
+    from slim.datasets import input_pipeline
     from slim.learning import checkpoints
     from slim.learning.model import Model
 
     dataset = load_dataset(str(data_dir), 'photos', 'validation')
     records = tf.data.TFRecordDataset(list(dataset.shards))
-    examples = [tfrecord.parse_example(record) for record in records]
+    examples = [input_pipeline.parse_example(record) for record in records]
     photos = [tf.io.decode_jpeg(encoded, channels=3).numpy() for encoded, _ in examples]
     labels = np.array([int(label) for _, label in examples])
     models = {}
