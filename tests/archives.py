@@ -372,7 +372,7 @@ MINIATURES = {
 
 
 def inat2017_for(folder, minival):
-    """Annotations of iNaturalist 2017 and empty images around the paper's list.
+    """Annotations of iNaturalist 2017 around the paper's list, and the images of one species.
 
     Categories are the species of the list; each has an image of train and one of val besides.
     """
@@ -384,7 +384,4 @@ def inat2017_for(folder, minival):
     for name, paths in (('train2017.json', train), ('val2017.json', val)):
         images = [(3 * n, path, label[path.rpartition('/')[0]]) for n, path in enumerate(paths, 1)]
         coco(folder / name, images, categories)
-    for name in species:
-        (folder / name).mkdir(parents=True)
-    for path in train + val:
-        (folder / path).touch()
+    touch(folder, *(path for path in train + val if path.startswith(f'{species[0]}/')))
