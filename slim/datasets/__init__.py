@@ -1,6 +1,8 @@
-"""Datasets: from lists of JPEG files to batches of images.
+"""Datasets: from archives to lists of image files to batches of images.
 
-``catalogue`` holds the counts of the paper's nine datasets. ``split_lists`` reads and writes
+``catalogue`` holds the counts of the paper's nine datasets. ``layouts`` reads their archives, and
+folders of any other; ``preparation`` makes lists of them, of some classes only by a ``class_list``,
+and ``duplicates`` finds images that stand in two lists. ``split_lists`` reads and writes
 ``train.txt``, ``val.txt`` and ``labels.txt``; ``conversion`` turns them into the TFRecord shards
 that ``tfrecord`` writes and parses, and notes in a ``manifest`` beside them what it made;
 ``dataset`` finds converted shards again and ``input_pipeline`` reads them. ``embedded`` draws

@@ -45,7 +45,8 @@ MIN_CONTRAST = 8
 # is left: twice as fast for 400x500 pixels, and differs by 0.2 bits on average.
 DRAFT_SIDE = 128
 THUMBNAIL = (32, 32)  # what phash works on
-BLOCK = 1 << 17  # pairs compared at once: 1 MB of hashes, which a core has near by
+# Pairs of hashes compared at once: 1 MB of them, which a core has near by.
+ROWS, COLUMNS = 32, 4096
 
 
 @dataclass(frozen=True)
@@ -220,9 +221,9 @@ def close_pairs(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """All pairs of hashes that differ by at most `max_distance` bits.
 
-    Compares every hash with every other, in blocks of `BLOCK` pairs, so memory does not grow with
-    their product. One core compares about 1.5e9 pairs a second: ImageNet's 1.28 M with 12 k takes
-    10 s.
+    Compares every hash with every other, block by block, so memory does not grow with their number:
+    53 MB in all for ImageNet's 1.28 M and 12 k, in 10 s, as one core compares about 1.5e9 pairs a
+    second.
 
     Args:
       first: uint64 [n].
@@ -232,18 +233,23 @@ def close_pairs(
 
     Returns:
       Indices into `first`, int64 [pairs], and into `second`, int64 [pairs], and their distances,
-      uint8 [pairs].
+      uint8 [pairs]; in no order.
 
     >>> close_pairs(np.array([0b0000, 0b1111], np.uint64), np.array([0b0001], np.uint64), 1)
     (array([0]), array([0]), array([1], dtype=uint8))
     """
     found = [(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.uint8))]
-    rows = max(1, BLOCK // max(1, min(len(second), BLOCK)))
-    for top in range(0, len(first), rows):
-        block = first[top : top + rows, None]
-        for left in range(0, len(second), BLOCK):
-            columns = second[None, left : left + BLOCK]
-            distances = np.bitwise_count(block ^ columns).ravel()
+    different = np.empty(ROWS * COLUMNS, np.uint64)
+    counts = np.empty(ROWS * COLUMNS, np.uint8)
+    for top in range(0, len(first), ROWS):
+        block = first[top : top + ROWS, None]
+        for left in range(0, len(second), COLUMNS):
+            columns = second[None, left : left + COLUMNS]
+            shape = len(block), columns.shape[1]
+            size = len(block) * columns.shape[1]
+            # Into the same memory each time: fresh memory costs more than the arithmetic.
+            bits = np.bitwise_xor(block, columns, out=different[:size].reshape(shape))
+            distances = np.bitwise_count(bits, out=counts[:size].reshape(shape)).ravel()
             close = np.flatnonzero(distances <= max_distance)
             if len(close):
                 row, column = np.divmod(close, columns.shape[1])
@@ -293,7 +299,7 @@ def find_duplicates(
 ) -> Report:
     """Finds images that stand in both lists of a dataset, or in another dataset's lists.
 
-    Reads every listed image once, about 1,000 of 400x500 pixels a second and core.
+    Reads every listed image once: 1 to 1.6 ms of a core for 400x500 pixels.
 
     Args:
       dataset_dir: the folder that holds all datasets, such as ./data/.

@@ -111,8 +111,8 @@ def check(found: Listing) -> list[str]:
       Warnings, a sentence each: images that are missing, classes without a training image.
 
     Raises:
-      UserError: if a split is empty, none of the images is there, or a path is listed twice, leaves
-      the folder or could not be written to a list.
+      UserError: if a split is empty, none of the images is there, a path is listed twice or leaves
+      the folder, or a path or class name could not be written to a list.
     """
     splits: dict[str, str] = {}
     for split, images in found.images.items():
@@ -124,6 +124,8 @@ def check(found: Listing) -> list[str]:
                 where = f'in {split}' if splits[image.path] == split else 'in train and validation'
                 raise UserError(f'{found.root}: {image.path} is listed twice, {where}')
             splits[image.path] = split
+    for name in found.class_names:
+        _check_text(found.root, 'class name', name)
     warnings = []
     missing = _missing(found.root, splits)
     if missing:
@@ -147,14 +149,17 @@ def check(found: Listing) -> list[str]:
 def _check_path(root: str, path: str) -> None:
     if posixpath.isabs(path) or posixpath.normpath(path).split('/')[0] == '..':
         raise UserError(f'{root}: {path} leaves that folder')
-    if '\n' in path or '\r' in path:
-        raise UserError(f'{root}: the file name {path!r} has a line break; rename the file')
+    _check_text(root, 'file name', path)
+
+
+def _check_text(root: str, what: str, text: str) -> None:
+    """Refuses what could not be written to a list, or not be read from it again."""
+    if '\n' in text or '\r' in text:
+        raise UserError(f'{root}: the {what} {text!r} has a line break; rename it')
     try:
-        path.encode()
+        text.encode()
     except UnicodeEncodeError as error:  # Python marks bytes that are not UTF-8 so
-        raise UserError(
-            f'{root}: the file name {path!r} is not UTF-8, as lists are; rename the file'
-        ) from error
+        raise UserError(f'{root}: the {what} {text!r} is not UTF-8; rename it') from error
 
 
 def _missing(root: str, paths) -> list[str]:

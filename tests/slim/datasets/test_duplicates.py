@@ -67,8 +67,8 @@ def test_an_image_without_contrast_has_no_hash():
     assert duplicates.perceptual_hash(encode(Image.new('L', (9, 9)), 'PNG')) is None
 
 
-@pytest.mark.parametrize('shape', [(1, 1), (40, 300), (3, duplicates.BLOCK + 5), (0, 4), (4, 0)])
-def test_close_pairs_are_those_of_comparing_one_by_one(monkeypatch, shape):
+@pytest.mark.parametrize('shape', [(1, 1), (40, 300), (33, duplicates.COLUMNS + 5), (0, 4), (4, 0)])
+def test_close_pairs_are_those_of_comparing_one_by_one(shape):
     random = np.random.default_rng(0)
     first, second = (random.integers(0, 2**64, count, np.uint64) for count in shape)
     for row, column, bits in [(0, 0, 0), (-1, -1, 3), (-1, 1, 6), (0, 2, 7)]:
@@ -83,7 +83,8 @@ def test_close_pairs_are_those_of_comparing_one_by_one(monkeypatch, shape):
     ]
     expected = [found for found in expected if found[2] <= 6]
     assert len(expected) == (3 if min(shape) > 2 else 0)
-    assert list(zip(row.tolist(), column.tolist(), distance.tolist(), strict=True)) == expected
+    found = zip(row.tolist(), column.tolist(), distance.tolist(), strict=True)
+    assert sorted(found) == expected
 
 
 @pytest.fixture

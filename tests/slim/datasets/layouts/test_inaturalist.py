@@ -64,6 +64,13 @@ def test_a_mistake_in_the_annotations_is_named(read, folder, file, key, value, p
     assert str(folder / file) in message
 
 
+@pytest.mark.parametrize('name', ['Corvus\ncornix', 'Corvus \ud800'])
+def test_a_name_that_no_list_can_hold_is_refused(read, folder, name):
+    for file in ('train2017.json', 'val2017.json'):
+        change(folder / file, 'categories', lambda all: [all[0] | {'name': name}, *all[1:]])
+    assert f'the class name {name!r}' in refused(read, folder)
+
+
 @pytest.mark.parametrize('content', [b'', b'{"images": [', b'\xff', b'[]'])
 def test_a_file_that_is_not_json_is_named(read, folder, content):
     (folder / 'val2017.json').write_bytes(content)
