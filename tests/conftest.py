@@ -126,6 +126,16 @@ def without_tensorflow(tmp_path_factory):
     return {'PYTHONPATH': str(trap)}
 
 
+@pytest.fixture(scope='session')
+def official_minival():
+    """The paper's list of iNaturalist images to evaluate on: it is not part of the repository."""
+    name = 'inat_minival.txt'
+    for path in (ROOT / name, ROOT.parent / 'shared/reference' / name):
+        if path.is_file():
+            return path
+    pytest.skip(f'{ROOT / name} is not there; python download.py inat_minival fetches it')
+
+
 def _photographs():
     """Photographs that come with scikit-image and scikit-learn, by name."""
     china, flower = sklearn.datasets.load_sample_images().images
