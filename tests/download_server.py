@@ -6,6 +6,7 @@ import http.server
 import io
 import tarfile
 import threading
+import time
 import zipfile
 from dataclasses import dataclass, field
 
@@ -24,6 +25,7 @@ class Served:
       breaks: for each request in turn after how many bytes the connection is cut.
       hold: for each request in turn after how many bytes nothing comes any more.
       length: whether Content-Length is sent.
+      pause: seconds before each 16 kB.
     """
 
     content: bytes = b''
@@ -35,6 +37,7 @@ class Served:
     breaks: list[int] = field(default_factory=list)
     hold: list[int] = field(default_factory=list)
     length: bool = True
+    pause: float = 0
 
 
 class Server:
@@ -44,7 +47,7 @@ class Server:
         self.port = port
         self.served = {}
         self.requests = []  # (name, headers) of each
-        self.sent = []  # bytes of each answer's body
+        self.sent = []  # bytes of the body of each answer that was taken
         self.released = threading.Event()
 
     def url(self, name):
@@ -98,8 +101,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 self.close_connection = True
                 server.sent.append(hold)
                 return
-            self.wfile.write(body[:cut])
-        server.sent.append(min(cut, len(body)))
+            for first in range(0, cut, 1 << 14):
+                time.sleep(served.pause)
+                self.wfile.write(body[first : min(first + (1 << 14), cut)])
+            server.sent.append(min(cut, len(body)))
         self.close_connection = True
 
 

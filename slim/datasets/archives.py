@@ -166,7 +166,9 @@ class _Counted:
 
 def _unpack_tar_file(archive: str, folder: str, tars_to_folders: bool) -> None:
     """Unpacks a tar file, compressed or not, into an existing folder."""
-    with open(archive, 'rb') as file, _bar(os.path.getsize(archive), archive) as bar:
+    size = os.path.getsize(archive)
+    check_space(folder, size, f'at least to unpack {archive}')
+    with open(archive, 'rb') as file, _bar(size, archive) as bar:
         stream = _Counted(file, bar)
         with tarfile.open(fileobj=stream, mode='r|*', bufsize=BLOCK) as tar:
             _unpack_tar(tar, archive, folder, tars_to_folders)

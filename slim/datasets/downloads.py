@@ -399,7 +399,9 @@ def _download(file: File, path: str, pauses: tuple[float, ...]) -> None:
     size = file.bytes or file.about
     known_hash = file.known_hash or _recorded_hash(file, folder)
     have = sum(entry.stat().st_size for entry in _scan(staging) if entry.is_file())
-    check_space(staging, max(0, (size or 0) - have), f'for {file.file}')
+    if size:
+        purpose = f'for {file.file}{" and what is in it" if file.is_archive else ""}'
+        check_space(staging, size * (2 if file.is_archive else 1) - have, purpose)
     print(
         f'{file.file}: downloading{f" {size_text(size)}" if size else ""} from {file.source()}',
         flush=True,
@@ -428,6 +430,9 @@ def _download(file: File, path: str, pauses: tuple[float, ...]) -> None:
     if known_hash is None:
         _record_hash(file, whole, folder)
     os.replace(whole, path)
+    for entry in _scan(staging):
+        if entry.is_file():
+            os.remove(entry)
 
 
 def _from_addresses(
@@ -518,10 +523,11 @@ def _unpack(file: File, path: str) -> None:
         ) from error
     meant = contents
     if file.checkpoint is not None:
+        sources = _checkpoint_files(file, path, contents)
         meant = os.path.join(staging, 'checkpoint')
         shutil.rmtree(meant, ignore_errors=True)
         os.makedirs(meant)
-        for source, name in _checkpoint_files(file, path, contents):
+        for source, name in sources:
             os.rename(source, os.path.join(meant, name))
     elif file.inner and os.path.isdir(os.path.join(contents, file.inner)):
         meant = os.path.join(contents, file.inner)

@@ -200,5 +200,5 @@ def test_merge_overwrites_nothing_and_then_moves_nothing(tmp_path, there):
 
 
 def test_too_little_space_names_both_numbers(tmp_path):
-    with pytest.raises(UserError, match=r'1000\d*\.\d\d TB are needed for CUB, but .*B are free'):
+    with pytest.raises(UserError, match=r'1001\.00 TB are needed for CUB, but .*B are free'):
         archives.check_space(str(tmp_path), 10**15 + 10**12, 'for CUB')
