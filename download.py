@@ -25,6 +25,8 @@ the archives and where to put them; given again then, the command checks and unp
 that you put there stay, those that it downloaded are removed once they are unpacked.
 """
 
+import signal
+
 from absl import flags
 
 from slim import command_line
@@ -53,6 +55,8 @@ def main(flags):
     places = downloads.Places(flags.dataset_dir, flags.feature_dir, flags.checkpoint_dir)
     items = [downloads.select(catalogue, name) for name in flags.names or []]
     if flags.list:
+        # A reader that has seen enough, `head` say, ends the script without a complaint.
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         print('\n'.join(downloads.table(items or list(catalogue.values()), places)))
         return
     if not items:

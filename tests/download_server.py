@@ -25,6 +25,7 @@ class Served:
       breaks: for each request in turn after how many bytes the connection is cut.
       hold: for each request in turn after how many bytes nothing comes any more.
       length: whether Content-Length is sent.
+      encoding: Content-Encoding as sent, whatever the content is.
       pause: seconds before each 16 kB.
     """
 
@@ -37,6 +38,7 @@ class Served:
     breaks: list[int] = field(default_factory=list)
     hold: list[int] = field(default_factory=list)
     length: bool = True
+    encoding: str | None = None
     pause: float = 0
 
 
@@ -81,6 +83,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.send_header('Content-Type', served.content_type)
         if served.length:
             self.send_header('Content-Length', str(len(body)))
+        if served.encoding:
+            self.send_header('Content-Encoding', served.encoding)
         if served.etag:
             self.send_header('ETag', served.etag)
         if served.last_modified:

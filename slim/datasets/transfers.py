@@ -25,6 +25,7 @@ from dataclasses import asdict, dataclass
 import gdown
 import pooch
 import requests
+import urllib3
 from tqdm import tqdm
 
 from slim.datasets import whole_files
@@ -32,7 +33,7 @@ from slim.datasets.archives import check_space, size_text
 from slim.errors import UserError
 
 PART, KNOWN = 'part', 'known.json'
-BLOCK = 1 << 16  # bytes: as many may be lost when a connection breaks
+BLOCK = 1 << 16  # bytes
 TIMEOUT = (30, 60)  # seconds: to connect, and between bytes
 
 
@@ -81,7 +82,7 @@ def looks_like_html(head: bytes) -> bool:
     )
 
 
-def check_not_html(path: str, source: str) -> None:
+def _check_not_html(path: str, source: str) -> None:
     """Refuses a file that is a web page.
 
     Raises:
@@ -177,6 +178,8 @@ class _Download:
                 if pause is None or not self._have():
                     raise
                 time.sleep(pause)
+        if self.has_hash:
+            print(f'{self.name}: checking', flush=True)  # Takes minutes where there are many GB.
         os.replace(self._part, output_file)
 
     @property
@@ -209,7 +212,7 @@ class _Download:
         try:
             with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
                 self._receive(response, url, known, have)
-        except requests.RequestException as error:
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             kept = self._have()
             raise _Broken(
                 f'{url}: {_reason(error)}; '
@@ -241,13 +244,14 @@ class _Download:
             whole_files.write_text(os.path.join(self.folder, KNOWN), json.dumps(asdict(known)))
         if known.size is not None:
             check_space(self.folder, known.size - have, f'for the rest of {self.name}')
-        bar = progress_bar(self.name, known.size, have)
-        with bar, writing(self._part), open(self._part, 'ab') as file:
-            for block in response.iter_content(BLOCK):
+        bar = _progress_bar(self.name, known.size, have)
+        with bar, _writing(self._part), open(self._part, 'ab') as file:
+            # Undecoded: some servers say of a .tgz that its gzip is an encoding for the way.
+            for block in response.raw.stream(BLOCK, decode_content=False):
                 file.write(block)
                 bar.update(len(block))
         expected = known.size if self.size is None else self.size
-        check_not_html(self._part, url)
+        _check_not_html(self._part, url)
         if expected is not None and self._have() < expected:
             raise _Broken(f'{url}: the connection ended early; the same command goes on')
         if expected is not None and self._have() > expected:
@@ -264,19 +268,15 @@ def _continues(response: requests.Response, known: _Known, have: int) -> bool:
         and int(found[1]) == have
         and int(found[2]) == known.size
         and etag in (None, known.etag)
-        and 'Content-Encoding' not in response.headers
     )
 
 
 def _said(response: requests.Response, url: str) -> _Known:
     """What the answer to a request for a whole file says of it."""
-    length = response.headers.get('Content-Length', '')
-    # An encoded answer's length is not that of the file.
-    plain = length.isdecimal() and 'Content-Encoding' not in response.headers
     headers = response.headers
-    return _Known(
-        url, int(length) if plain else None, headers.get('ETag'), headers.get('Last-Modified')
-    )
+    length = headers.get('Content-Length', '')
+    size = int(length) if length.isdecimal() else None
+    return _Known(url, size, headers.get('ETag'), headers.get('Last-Modified'))
 
 
 def _read_json(path: str) -> dict:
@@ -296,14 +296,16 @@ def _reason(error: Exception) -> str:
     if isinstance(error, requests.HTTPError):
         return f'the server answers {error.response.status_code} {error.response.reason}'
     text = str(error)
-    for pattern in (r'\[Errno -?\d+\] ([^\')"]+)', r'(Read timed out|IncompleteRead|refused)'):
+    if 'IncompleteRead' in text:
+        return 'the connection broke off'
+    for pattern in (r'\[Errno -?\d+\] ([^\')"]+)', r'(Read timed out)'):
         if found := re.search(pattern, text):
             return f'the connection failed ({found[1].strip()})'
     return f'the connection failed ({text})'
 
 
 @contextlib.contextmanager
-def writing(path: str) -> Iterator[None]:
+def _writing(path: str) -> Iterator[None]:
     """In this block, a disk that is full is a `UserError` that says what is kept."""
     try:
         yield
@@ -318,7 +320,7 @@ def writing(path: str) -> Iterator[None]:
         ) from error
 
 
-def progress_bar(name: str, total: int | None, have: int = 0) -> tqdm:
+def _progress_bar(name: str, total: int | None, have: int = 0) -> tqdm:
     """A progress bar in bytes; it shows on a terminal only."""
     return tqdm(
         total=total, initial=have, desc=name, unit='B', unit_scale=True, disable=None, leave=False
@@ -363,7 +365,7 @@ def from_drive(
     address, output = drive_address(drive), os.path.join(folder, name)
     known = os.path.join(folder, KNOWN)
 
-    with progress_bar(name, size) as bar:
+    with _progress_bar(name, size) as bar:
 
         def seen(have: int, total: int | None) -> None:
             if total is not None and bar.total != total:
@@ -397,12 +399,13 @@ def from_drive(
                 raise
 
         try:
-            with writing(output):
+            with _writing(output):
                 try:
                     download()
                 except _Changed:
-                    for other in os.listdir(folder):
-                        os.remove(os.path.join(folder, other))
+                    for part in (known, *glob.glob(glob.escape(output) + '*.part')):
+                        with contextlib.suppress(FileNotFoundError):
+                            os.remove(part)
                     download()
         except gdown.exceptions.FileURLRetrievalError as error:
             # Its cause is what the site says, and it the same with advice around it.
@@ -413,7 +416,7 @@ def from_drive(
             raise UserError(
                 f'{address}: {_reason(error)}; what has come is kept, the same command goes on'
             ) from error
-    check_not_html(output, address)
+    _check_not_html(output, address)
     if size is not None and os.path.getsize(output) != size:
         raise Refused(
             f'{address}: refused: {os.path.getsize(output)} bytes came, expected are {size}'
