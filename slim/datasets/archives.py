@@ -5,7 +5,10 @@ entries are moved to where they belong. So neither a killed unpacking is taken f
 is anything overwritten.
 """
 
+import bz2
+import contextlib
 import filecmp
+import gzip
 import lzma
 import os
 import posixpath
@@ -14,8 +17,7 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
-from typing import BinaryIO
+from collections.abc import Callable, Iterator
 
 from tqdm import tqdm
 
@@ -23,7 +25,7 @@ from slim.errors import UserError
 
 # Ends the name of a folder that an archive is being unpacked into.
 UNPACKING = '.unpacking'
-BLOCK = 1 << 20  # bytes
+BLOCK = 1 << 16  # bytes
 
 # What the two libraries raise for an archive that is cut off, spoilt, or of an unknown kind.
 _DAMAGE = (
@@ -88,6 +90,10 @@ def unpack(archive: str, folder: str, tars_to_folders: bool = False) -> None:
         raise UnsafeArchive(f'{archive}: {error}; nothing of it was kept') from error
     except _DAMAGE as error:
         raise UserError(f'{archive} is damaged or cut off: {error}') from error
+    except OSError as error:
+        if error.errno is not None:  # None where it is gzip's or bz2's word for damage.
+            raise
+        raise UserError(f'{archive} is damaged: {error}') from error
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
 
@@ -152,16 +158,9 @@ def _unpack_zip(archive: str, folder: str) -> None:
                         bar.update(len(block))
 
 
-class _Counted:
-    """A file whose reading moves a bar."""
-
-    def __init__(self, file: BinaryIO, bar: tqdm):
-        self._file, self._bar = file, bar
-
-    def read(self, size: int) -> bytes:
-        block = self._file.read(size)
-        self._bar.update(len(block))
-        return block
+# How a compressed file begins, and what reads it. Not tarfile's own streams: they hold as much in
+# memory as a block of the file grows to, and copy it with every read.
+_COMPRESSIONS = ((b'\x1f\x8b', gzip.open), (b'BZh', bz2.open), (b'\xfd7zXZ\x00', lzma.open))
 
 
 def _unpack_tar_file(archive: str, folder: str, tars_to_folders: bool) -> None:
@@ -169,13 +168,28 @@ def _unpack_tar_file(archive: str, folder: str, tars_to_folders: bool) -> None:
     size = os.path.getsize(archive)
     check_space(folder, size, f'at least to unpack {archive}')
     with open(archive, 'rb') as file, _bar(size, archive) as bar:
-        stream = _Counted(file, bar)
-        with tarfile.open(fileobj=stream, mode='r|*', bufsize=BLOCK) as tar:
-            _unpack_tar(tar, archive, folder, tars_to_folders)
+        start = file.read(6)
+        file.seek(0)
+        opened = (read(file) for magic, read in _COMPRESSIONS if start.startswith(magic))
+        with (
+            next(opened, contextlib.nullcontext(file)) as stream,
+            tarfile.open(fileobj=stream, mode='r|', bufsize=BLOCK) as tar,
+        ):
+            _unpack_tar(
+                tar, archive, folder, tars_to_folders, lambda: bar.update(file.tell() - bar.n)
+            )
+            while stream.read(BLOCK):  # To the checksum at the end of what is compressed.
+                pass
 
 
-def _unpack_tar(tar: tarfile.TarFile, archive: str, folder: str, tars_to_folders: bool) -> None:
-    """Unpacks an open tar stream into an existing folder."""
+def _unpack_tar(
+    tar: tarfile.TarFile,
+    archive: str,
+    folder: str,
+    tars_to_folders: bool,
+    tick: Callable[[], None],
+) -> None:
+    """Unpacks an open tar stream into an existing folder; calls `tick` after each entry."""
     links = set()
     for member in _members(tar):
         path = _relative(member.name, f'{archive}: the entry')
@@ -197,9 +211,10 @@ def _unpack_tar(tar: tarfile.TarFile, archive: str, folder: str, tars_to_folders
             inner_folder = os.path.join(folder, path.removesuffix('.tar'))
             os.makedirs(inner_folder)
             with tarfile.open(fileobj=tar.extractfile(member), mode='r|') as inner:
-                _unpack_tar(inner, f'{archive}: {path}', inner_folder, False)
+                _unpack_tar(inner, f'{archive}: {path}', inner_folder, False, tick)
         else:
             tar.extract(member, folder, filter='data')
+        tick()
 
 
 def _members(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
