@@ -257,9 +257,8 @@ def state(file: File, folder: str) -> str:
         return HERE
     if os.path.isfile(path):
         return ARCHIVE
-    have = max(
-        (entry.stat().st_size for entry in _scan(path + STAGING) if entry.is_file()), default=0
-    )
+    parts = [entry for entry in _scan(path + STAGING) if not entry.name.endswith('.json')]
+    have = max((part.stat().st_size for part in parts if part.is_file()), default=0)
     if not have:
         return MISSING
     total = file.bytes or file.about
