@@ -152,7 +152,11 @@ def _parse(argv: list[str], argument_flag: str | None) -> None:
     except flags.Error as error:
         raise UserError(f'{error}; see --help.') from error
     if rest[1:] and argument_flag and not FLAGS[argument_flag].present:
-        FLAGS[argument_flag].parse(rest.pop(1))
+        if isinstance(FLAGS[argument_flag].parser, flags.ListParser):
+            FLAGS[argument_flag].parse(rest[1:])
+            del rest[1:]
+        else:
+            FLAGS[argument_flag].parse(rest.pop(1))
     if rest[1:]:
         raise UserError(f'unexpected argument {rest[1]}; flags are written --name=value.')
 
@@ -160,8 +164,8 @@ def _parse(argv: list[str], argument_flag: str | None) -> None:
 def run(main, doc: str, argv: list[str] | None = None, argument_flag: str | None = None):
     """Parses the flags, calls `main(FLAGS)` and exits with the status that it returns (None: 0).
 
-    `argument_flag` names the flag whose value may be given without its name; a script for which it
-    is None takes flags only.
+    `argument_flag` names the flag whose value may be given without its name, and if it is a list,
+    its values, one argument each; a script for which it is None takes flags only.
 
     A `UserError`, and an OS error (a missing file, a full disk, a folder that cannot be written),
     become one line on stderr and exit status 1. Anything else is a bug, and keeps its traceback.

@@ -7,28 +7,22 @@ against their median. The number of bits in which two hashes differ is their dis
 """
 
 import collections
-import concurrent.futures
-import contextlib
 import csv
 import hashlib
 import io
 import itertools
-import multiprocessing
 import os
-import signal
 import struct
-import threading
 import warnings
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from slim.datasets import dataset, split_lists, whole_files
+from slim.datasets import dataset, split_lists, whole_files, workers
 from slim.errors import UserError
 
 NAME = 'duplicates.csv'
@@ -156,37 +150,6 @@ def _fingerprint(task: tuple[str, bool]) -> tuple[bytes | None, int | None, str 
         return digest, None, getattr(error, 'strerror', None) or str(error)
 
 
-def _begin_worker() -> None:
-    """Has a worker leave Ctrl-C to the process that started it, and end when that one does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-    def wait() -> None:
-        multiprocessing.parent_process().join()
-        os._exit(1)
-
-    threading.Thread(target=wait, daemon=True).start()
-
-
-@contextlib.contextmanager
-def _mapped(tasks: Iterable[tuple[str, bool]], num_workers: int) -> Iterator[Iterator]:
-    """The fingerprints of files, an iterator in their order."""
-    if num_workers == 1:
-        yield map(_fingerprint, tasks)
-        return
-    # 'spawn' starts clean processes: forking one that has TensorFlow's threads can hang.
-    context = multiprocessing.get_context('spawn')
-    pool = concurrent.futures.ProcessPoolExecutor(num_workers, context, _begin_worker)
-    try:
-        yield pool.map(_fingerprint, tasks, chunksize=64)
-    except BrokenProcessPool as error:
-        raise OSError(
-            'a process that reads images was ended from outside (out of memory, perhaps); run it '
-            'again, with fewer --num_workers if it happens twice'
-        ) from error
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
 def _size(path: str) -> int:
     try:
         return os.path.getsize(path)
@@ -310,8 +273,7 @@ def find_duplicates(
       progress: whether to show a bar on stderr, if that is a terminal.
 
     Raises:
-      UserError: if lists cannot be used.
-      OSError: if a process that reads images was killed.
+      UserError: if lists cannot be used, or a process that reads images was killed.
     """
     if against == dataset_name:
         raise UserError(f'{dataset_name} is compared with itself anyway; name another dataset')
@@ -348,7 +310,7 @@ def _read_all(
     progress: bool,
 ) -> tuple[list[_Fingerprints], int, list[tuple[str, str]]]:
     """Fingerprints of all lists; how many images are flat; which cannot be read, and why."""
-    num_workers = len(os.sched_getaffinity(0)) if num_workers is None else num_workers
+    num_workers = num_workers or workers.available_cores()
     total = sum(len(some.paths) for some in images)
     tasks = (
         (some.full_path(index), bool(wanted[index]))
@@ -356,7 +318,8 @@ def _read_all(
         for index in range(len(some.paths))
     )
     found, flat, unreadable = [], 0, []
-    with _mapped(tasks, num_workers) as results, _bar(total, 'reading', progress) as bar:
+    mapped = workers.mapped(_fingerprint, tasks, num_workers, chunk_size=64)
+    with mapped as results, _bar(total, 'reading', progress) as bar:
         for some in images:
             digests, hashes, hashed = {}, [], []
             for index in range(len(some.paths)):

@@ -21,6 +21,10 @@ _processes = multiprocessing.get_context('spawn')
 REPORT_SECONDS = 0.2
 # How long the workers of a killed process may take to notice. They look at every moment.
 PATIENCE_SECONDS = 10
+KILLED = (
+    'a worker process was killed, for lack of memory perhaps; run it again, with fewer workers if '
+    'it happens twice'
+)
 # Two bytes of a lock file: who owns the folder, and who still writes to it.
 OWNER, WRITERS = 0, 1
 
@@ -106,19 +110,41 @@ def run(
             for future in done:
                 yield future.result()
     except concurrent.futures.process.BrokenProcessPool as error:
-        raise UserError(
-            'a worker process was killed, by the system for lack of memory perhaps; '
-            'a smaller --num_workers needs less'
-        ) from error
+        raise UserError(KILLED) from error
     finally:
         counter.stop()
+        executor.shutdown(cancel_futures=True)
+
+
+@contextlib.contextmanager
+def mapped(
+    function: Callable, tasks: Iterable, num_workers: int, chunk_size: int = 1
+) -> Iterator[Iterator]:
+    """The results of `function(task)` for all tasks, an iterator in their order.
+
+    Args:
+      function, tasks, num_workers: as of `run`.
+      chunk_size: tasks that a worker is given at once: many, if they are small.
+
+    Raises:
+      UserError: as `run`.
+    """
+    if num_workers == 1:
+        yield map(function, tasks)
+        return
+    executor = concurrent.futures.ProcessPoolExecutor(num_workers, _processes, _begin_work)
+    try:
+        yield executor.map(function, tasks, chunksize=chunk_size)
+    except concurrent.futures.process.BrokenProcessPool as error:
+        raise UserError(KILLED) from error
+    finally:
         executor.shutdown(cancel_futures=True)
 
 
 _counter = None  # A worker's own, which the process is given as it begins.
 
 
-def _begin_work(counter, lock_path):
+def _begin_work(counter=None, lock_path=None):
     """Makes a new process a worker: it leaves Ctrl-C to its parent, and ends with it."""
     global _counter
     _counter = counter

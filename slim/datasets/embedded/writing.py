@@ -1,21 +1,19 @@
 """A domain on disk, in the layout of every other dataset, whole or not at all."""
 
-import concurrent.futures
 import contextlib
 import dataclasses
 import fcntl
 import glob
 import json
-import multiprocessing
 import os
 import pathlib
 import shutil
-import threading
 import uuid
 
 import numpy as np
 from tqdm import tqdm
 
+from slim.datasets import workers
 from slim.datasets.embedded.domains import FAMILIES, find_domain
 from slim.datasets.embedded.photograph import frame_size, take_photograph
 from slim.errors import UserError
@@ -69,37 +67,6 @@ def _photograph(task):
     width, height = frame_size(rng)
     scene = FAMILIES[task.family].draw(task.species, rng, width, height)
     return take_photograph(scene, rng)
-
-
-def _end_with_parent():
-    """Has a worker end when the process that started it does, even if that one was killed."""
-
-    def wait():
-        multiprocessing.parent_process().join()
-        os._exit(1)
-
-    threading.Thread(target=wait, daemon=True).start()
-
-
-@contextlib.contextmanager
-def _photographs(tasks, num_workers):
-    """The JPEG bytes of every task, an iterator in their order."""
-    if num_workers == 1:
-        yield map(_photograph, tasks)
-        return
-    # 'spawn' starts clean processes: forking one that has TensorFlow's threads can hang.
-    pool = concurrent.futures.ProcessPoolExecutor(
-        num_workers, multiprocessing.get_context('spawn'), _end_with_parent
-    )
-    try:
-        yield pool.map(_photograph, tasks, chunksize=16)
-    except concurrent.futures.process.BrokenProcessPool as error:
-        raise OSError(
-            'a process that draws images was ended from outside (out of memory, perhaps); '
-            'run it again, with fewer workers if it happens twice'
-        ) from error
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def _is_complete(name, folder, texts, tasks):
@@ -189,7 +156,7 @@ def write_domain(name, dataset_dir, num_workers=None, progress=True):
         OSError: it could not be written.
     """
     domain = find_domain(name)
-    cores = len(os.sched_getaffinity(0))
+    cores = workers.available_cores()
     num_workers = cores if num_workers is None else num_workers
     if num_workers < 1:
         raise UserError(f'num_workers is {num_workers}, but at least one process must draw')
@@ -205,7 +172,9 @@ def write_domain(name, dataset_dir, num_workers=None, progress=True):
     with _temporary_folder(folder) as temporary:
         for parent in sorted({(temporary / task.path).parent for task in tasks}):
             parent.mkdir(parents=True)
-        with _photographs(tasks, min(num_workers, len(tasks))) as photographs:
+        with workers.mapped(
+            _photograph, tasks, min(num_workers, len(tasks)), chunk_size=16
+        ) as photographs:
             bar = tqdm(
                 photographs,
                 f'drawing {name}',

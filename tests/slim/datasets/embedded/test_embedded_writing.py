@@ -259,5 +259,5 @@ def test_a_killed_worker_ends_the_run_with_one_clear_sentence(tmp_path, live_run
     os.kill(workers[0], signal.SIGKILL)
     assert run.wait(timeout=20) == 1
     stderr = (tmp_path.parent / f'{tmp_path.name}.stderr').read_text()
-    assert 'OSError: a process that draws images was ended from outside' in stderr
+    assert 'UserError: a worker process was killed' in stderr
     assert not list(tmp_path.iterdir())
