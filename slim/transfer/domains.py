@@ -269,8 +269,10 @@ def read_domain(feature_dir: str, name: str) -> Domain:
     check_name(name)
     path = os.path.join(feature_dir, name + '.npy')
     if os.path.exists(path):
-        means, weights = read_array(path), read_array(os.path.join(feature_dir, name + WEIGHT))
-        return create_domain(name, means, weights, path)
+        weights_path = os.path.join(feature_dir, name + WEIGHT)
+        if not os.path.exists(weights_path):
+            raise UserError(f'{weights_path} is missing: the number of images of each class')
+        return create_domain(name, read_array(path), read_array(weights_path), path)
     if os.path.exists(array_path(feature_dir, name, 'feature', 'train')):
         features, labels = read_images(feature_dir, name, 'train')
         where = array_path(feature_dir, name, 'feature', 'train')
@@ -321,5 +323,10 @@ def _unknown(feature_dir, name, missing):
             f'feature_extraction.py wrote, such as feature/inception_v3_iNat_299'
         )
     known = known_domains(feature_dir)
+    if name in known:
+        return UserError(
+            f'{feature_dir}: {missing} is not there; python feature_extraction.py '
+            f'--dataset_name={name} writes features of images and their labels'
+        )
     hint = nearest(name, known) if known else '; it holds no domains at all'
     return UserError(f'{feature_dir}: unknown domain {name}, {missing} is not there{hint}')

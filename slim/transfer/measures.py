@@ -25,7 +25,7 @@ from slim.transfer.domain_similarity import GAMMA, measure_similarity
 from slim.transfer.domains import Domain
 
 # Eigenvalues below this share of the largest are rounding.
-RANK_TOLERANCE = 1e-10
+RANK_TOLERANCE = 1e-12
 LOGME_TOLERANCE = 1e-8
 LOGME_ITERATIONS = 1000
 
@@ -84,7 +84,7 @@ def _checked(features, labels):
 def _spectrum(features):
     """Left singular vectors and squared singular values, those that are not rounding.
 
-    By way of the smaller of the two Gram matrices, which takes a fraction of a decomposition's time.
+    By way of the smaller of the two Gram matrices: a fraction of a decomposition's time.
 
     Args:
       features: float64 [n, width].
@@ -180,8 +180,8 @@ def h_score(features, labels) -> float:
     """H-score (Bao, Li, Huang, Zhang, Zheng, Zamir, Guibas, ICIP 2019).
 
     tr(cov(f)^-1 cov(E[f | class])): the share of the features' variance that lies between classes,
-    summed over all independent directions. At most the number of classes less one, which it reaches,
-    and then says nothing, when there are no more images than features are wide.
+    summed over all independent directions. At most the number of classes less one; where there are
+    no more images than features are wide it reaches that, and says nothing.
 
     Args:
       features: float [images, width].

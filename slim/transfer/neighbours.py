@@ -43,7 +43,10 @@ def nearest_neighbours(features, queries, count: int) -> tuple[np.ndarray, np.nd
         raise UserError(f'{count} neighbours among {len(features)} features; expected 1 or more')
     search = NearestNeighbors(n_neighbors=count, algorithm='brute').fit(features)
     rows = search.kneighbors(queries, return_distance=False)
-    neighbours = features[rows].astype(np.float64)  # [m, count, width]
-    distances = np.linalg.norm(neighbours - queries[:, None], axis=-1)
-    order = np.argsort(distances, axis=1, kind='stable')
-    return np.take_along_axis(distances, order, 1), np.take_along_axis(rows, order, 1)
+    distances = np.empty(rows.shape)
+    for query, near, out in zip(queries, rows, distances, strict=True):
+        differences = features[near].astype(np.float64) - query
+        out[:] = np.linalg.norm(differences, axis=1)
+        order = np.argsort(out, kind='stable')
+        out[:], near[:] = out[order], near[order]
+    return distances, rows
