@@ -41,7 +41,7 @@ INAT_ALL = DomainSize(5089, 5, 3000)
 
 NUM_CLASSES, TRAIN_IMAGES, VAL_IMAGES = 200, 5994, 5794  # CUB-200's.
 NOISE = 2.0  # With which logistic regression is right nine times in ten.
-SMALL = ((100, 50), (200, 100))  # Classes of the pairs that pyemd's C++ solves, source and target.
+SMALL = ((200, 100), (400, 200))  # Classes of the pairs that pyemd's C++ solves, source and target.
 
 POT, PYEMD = 'POT, rectangular', 'pyemd, padded square, as in 2018'
 
@@ -121,7 +121,7 @@ def solve_rectangular(pairs):
 
 
 def solve_padded(pairs, **backend):
-    """Mean EMD of pairs in the way of 2018: histograms over the classes of both, a square matrix."""
+    """Mean EMD of pairs as in 2018: histograms over the classes of both, a square matrix."""
     import pyemd
     from sklearn.metrics.pairwise import euclidean_distances
 
@@ -198,7 +198,7 @@ def _import_all():
     import pyemd  # noqa: F401
 
 
-def _measure_here(draw, arguments, compute, amount):
+def measure_here(draw, arguments, compute, amount):
     """Measures `compute(draw(*arguments))` in this process."""
     _import_all()
     given = draw(*arguments)
@@ -222,7 +222,7 @@ def measure_in_process(
     """
     context = multiprocessing.get_context('spawn')
     with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as executor:
-        return executor.submit(_measure_here, draw, arguments, compute, amount).result()
+        return executor.submit(measure_here, draw, arguments, compute, amount).result()
 
 
 def create_rows(sizes: Sizes, has_cpp: bool) -> list[Row]:

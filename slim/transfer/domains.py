@@ -189,7 +189,8 @@ def read_array(path: str) -> np.ndarray:
     try:
         array = np.load(path, mmap_mode='r', allow_pickle=False)
     except (ValueError, EOFError) as error:
-        reason = 'holds Python objects' if 'object' in str(error).lower() else 'is no whole array'
+        has_objects = 'objects in dtype' in str(error)
+        reason = 'holds Python objects' if has_objects else 'is no whole array'
         raise UserError(
             f'{path} {reason}; expected numbers, written by np.save(path, array)'
         ) from error

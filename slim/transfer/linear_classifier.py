@@ -109,8 +109,8 @@ def _lbfgs_in_one_thread():
     """A context in which SciPy's BLAS, that of lbfgs, has one thread; numpy's products keep theirs.
 
     The vectors of lbfgs are so short that two threads gain nothing, and where another program takes
-    a core, each of thousands of operations waits for it: 29 iterations at CUB-200's size spent 5.5 s
-    there with two threads on two busy cores, 0.7 s with one.
+    a core, each of thousands of operations waits for it: 29 iterations at CUB-200's size spent
+    5.5 s there with two threads on two busy cores, 0.7 s with one.
     """
     import scipy
     from threadpoolctl import ThreadpoolController
