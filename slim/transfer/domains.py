@@ -30,6 +30,7 @@ from slim.transfer.class_features import (
     class_features,
     some,
 )
+from slim.transfer.emd import normalize
 from slim.transfer.features import array_path
 
 JOINT = '+'
@@ -85,22 +86,12 @@ def create_domain(name: str, means, num_images, where: str | None = None) -> Dom
     where = where or name
     means, num_images = np.asarray(means), np.asarray(num_images)
     check_features(means, where)
-    if num_images.ndim != 1 or num_images.dtype.kind not in 'iuf':
-        raise UserError(
-            f'{where}: the weights are {num_images.dtype} {list(num_images.shape)}; expected a '
-            'number of images for each class'
-        )
+    normalize(num_images, where)
     if len(means) != len(num_images):
         raise UserError(
             f'{where}: there are features of {len(means)} classes, but weights of '
             f'{len(num_images)}; a class is missing from one of them'
         )
-    wrong = np.flatnonzero(~np.isfinite(num_images) | (num_images < 0))
-    if len(wrong):
-        shown = some(f'{num_images[label]:g} of class {label}' for label in wrong)
-        raise UserError(f'{where}: a weight is negative or not finite: {shown}')
-    if not num_images.any():
-        raise UserError(f'{where}: all weights are zero; expected the images of each class')
     return Domain(
         name,
         means.astype(np.float64),

@@ -52,14 +52,6 @@ def import_pot():
     return ot
 
 
-def _import_pyemd():
-    """pyemd; POT, which it imports, comes first and without what else it would import."""
-    import_pot()
-    import pyemd
-
-    return pyemd
-
-
 def normalize(weights, where: str = 'weights') -> np.ndarray:
     """Weights as float64 [classes] that sum to one.
 
@@ -141,10 +133,10 @@ def _solve_with_pot(source_weights, target_weights, distances, max_iterations):
     return Transport(float(log['cost']), flow)
 
 
-def _solve_with_pyemd(source_weights, target_weights, distances, max_iterations):
-    pyemd = _import_pyemd()
-    if max_iterations != MAX_ITERATIONS:
-        raise UserError('pyemd does not let its iterations be chosen; leave them, or take pot')
+def _solve_with_pyemd(source_weights, target_weights, distances, _):
+    import_pot()  # pyemd imports it, too, and with all that it finds.
+    import pyemd
+
     # Both sides are histograms over all classes, and no class has weight in both: the distances
     # within a side take no part, and stay zero.
     n, m = distances.shape
@@ -201,17 +193,24 @@ def solve(
         )
     if not np.isfinite(distances).all():
         raise UserError('a distance is not finite')
+    if solver == 'pyemd' and max_iterations != MAX_ITERATIONS:
+        raise UserError('pyemd does not let its iterations be chosen; leave them, or take pot')
+    import_pot()  # What an import warns of is no solver's warning.
     # Neither raises when it gives up: it warns, and gives a cost that is anything, such as 0.
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter('always')
+        failure = None
         try:
             transport = SOLVERS[solver](source_weights, target_weights, distances, max_iterations)
-        except UserError:
-            raise
         except ValueError as error:
-            caught_lines = [str(warning.message) for warning in caught]
-            raise UserError(f'{solver} failed: {"; ".join([*caught_lines, str(error)])}') from error
-    for warning in caught:
-        if issubclass(warning.category, UserWarning):
-            raise UserError(f'{solver} did not converge: {warning.message}')
+            failure = str(error)
+    reasons = [
+        str(warning.message)
+        for warning in caught
+        if not issubclass(warning.category, (DeprecationWarning, FutureWarning))
+    ]
+    if failure is not None:
+        reasons.append(failure)
+    if reasons:
+        raise UserError(f'{solver} did not converge: {"; ".join(reasons)}')
     return transport

@@ -135,7 +135,7 @@ def test_pyemds_warning_is_an_error(monkeypatch):
     hurried = functools.partial(partial_solvers.emd, numItermax=2)  # It lets nobody say so.
     monkeypatch.setattr(partial_solvers, 'emd', hurried)
     source, target, *weights = random_case(4)
-    with pytest.raises(UserError, match='pyemd failed: numItermax'):
+    with pytest.raises(UserError, match='pyemd did not converge: numItermax'):
         emd.solve(*weights, emd.euclidean_distances(source, target), 'pyemd')
 
 
