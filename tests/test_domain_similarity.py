@@ -1,9 +1,7 @@
 import csv
 import json
 import math
-import subprocess
-import sys
-import time
+import resource
 
 import numpy as np
 import pytest
@@ -149,15 +147,18 @@ def test_class_lists(run, feature_dir, tmp_path):
     assert len(lists) >= 3 and all(int(line) < 30 for lines in lists for line in lines)
 
 
-def test_starts_within_seconds(root, without_tensorflow, run):
-    began = time.monotonic()
-    result = run('--source_domains=inat_train', '--target_domains=cub_200')
-    assert result.returncode == 0
-    # One or two where nothing else runs; importing TensorFlow alone takes eight.
-    assert time.monotonic() - began < 8
-    subprocess.run(
-        [sys.executable, 'domain_similarity.py', '--help'], cwd=root, check=True, timeout=3
-    )
+def test_starts_within_seconds(run):
+    def cpu_seconds():
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return used.ru_utime + used.ru_stime
+
+    began = cpu_seconds()
+    assert run('--help').returncode == 0
+    helped = cpu_seconds()
+    assert helped - began < 1
+    assert run('--source_domains=inat_train', '--target_domains=cub_200').returncode == 0
+    # Some 1.5, of which POT takes most. Importing TensorFlow alone takes 8.
+    assert cpu_seconds() - helped < 5
 
 
 @pytest.mark.parametrize(
