@@ -4,7 +4,7 @@
 
 at the paper's sizes, on synthetic features (synthetic_features.py says how they are made), in turn,
 round after round, each time in a process of its own. benchmarks/README.md says what each line
-means. It takes some six minutes on 2 cores; --scale=0.05 is for a trial.
+means. It takes some four minutes on 2 cores; --scale=0.05 is for a trial.
 """
 
 import importlib.metadata
