@@ -20,8 +20,8 @@ All must be features of the same network, whichever. Features of any other model
     python domain_similarity.py ... --select=cub_200:400,stanford_dogs:100
 
 takes for each target the source classes that are most similar to it, drops those taken twice, and
-writes class lists for prepare_dataset.py --class_list, one for each dataset of a source:
-<select_dir>/<source>/<dataset>.txt.
+writes class lists for prepare_dataset.py --class_list, one for each domain that a source joins:
+<select_dir>/<source>/<domain>.txt, with the names that data/<domain>/labels.txt gives the classes.
 """
 
 import os
@@ -181,17 +181,22 @@ def select(flags, sources, targets, counts, datasets):
     from slim.datasets import split_lists
     from slim.transfer import source_selection
 
+    members = dict.fromkeys(member for source in sources for member in source.members)
+    folders = {
+        member: os.path.join(flags.dataset_dir, datasets.get(member, member)) for member in members
+    }
+    names = {member: split_lists.read_labels(folders[member]) for member in members}
+    command_line.warn(
+        f'{folders[member]} has no labels.txt: labels stand in the class lists of {member}, where '
+        'prepare_dataset.py expects names; see --dataset_of'
+        for member in members
+        if names[member] is None
+    )
     chosen = [target for target in targets if target.name in counts]
     for source in sources:
         selected = source_selection.select_classes(
             source, chosen, [counts[target.name] for target in chosen], flags.gamma
         )
-        names = {
-            member: split_lists.read_labels(
-                os.path.join(flags.dataset_dir, datasets.get(member, member))
-            )
-            for member in set(source.members)
-        }
         folder = os.path.join(flags.select_dir, source.name)
         for path, count in source_selection.write_class_lists(folder, selected, names).items():
             print(f'{path}: {count} classes')

@@ -107,8 +107,8 @@ def write_class_lists(
 ) -> dict[str, int]:
     """Writes a class list for each domain that classes were selected from, `<domain>.txt`.
 
-    A line is the name of a class, or its label where names are not known; the lines are in the
-    order of the labels. `prepare_dataset.py --class_list` reads it.
+    A line is the name of a class, as `prepare_dataset.py --class_list` reads it, or its label where
+    names are not known. The lines are in the order of the labels.
 
     Args:
       folder: to write to; it is made if need be.
