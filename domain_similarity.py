@@ -176,12 +176,20 @@ def measure_all(flags, sources, targets, networks):
     return rows
 
 
-def select(flags, sources, targets, counts, datasets):
-    """Writes the class lists of --select, and says so."""
-    from slim.datasets import split_lists
-    from slim.transfer import source_selection
+def select(flags, sources, targets, counts):
+    """The classes of --select, by the name of their source."""
+    from slim.transfer.source_selection import select_classes
 
-    members = dict.fromkeys(member for source in sources for member in source.members)
+    chosen = [target for target in targets if target.name in counts]
+    numbers = [counts[target.name] for target in chosen]
+    return {source.name: select_classes(source, chosen, numbers, flags.gamma) for source in sources}
+
+
+def write_selected(flags, selected, members, datasets):
+    """Writes the class lists, and says so."""
+    from slim.datasets import split_lists
+    from slim.transfer.source_selection import write_class_lists
+
     folders = {
         member: os.path.join(flags.dataset_dir, datasets.get(member, member)) for member in members
     }
@@ -192,13 +200,9 @@ def select(flags, sources, targets, counts, datasets):
         for member in members
         if names[member] is None
     )
-    chosen = [target for target in targets if target.name in counts]
-    for source in sources:
-        selected = source_selection.select_classes(
-            source, chosen, [counts[target.name] for target in chosen], flags.gamma
-        )
-        folder = os.path.join(flags.select_dir, source.name)
-        for path, count in source_selection.write_class_lists(folder, selected, names).items():
+    for source, classes in selected.items():
+        folder = os.path.join(flags.select_dir, source)
+        for path, count in write_class_lists(folder, classes, names).items():
             print(f'{path}: {count} classes')
 
 
@@ -217,16 +221,17 @@ def main(flags):
     targets = [domains.keep_classes(target) for target in targets]
     networks = pairs_from_flag(flags, 'source_networks', [source.name for source in sources])
     counts = counts_from_flag(flags, targets)
-    members = {member for source in sources for member in source.members}
-    datasets = pairs_from_flag(flags, 'dataset_of', sorted(members))
+    members = sorted({member for source in sources for member in source.members})
+    datasets = pairs_from_flag(flags, 'dataset_of', members)
     if counts:
         check_writable(flags.select_dir)
+        selected = select(flags, sources, targets, counts)
     rows = measure_all(flags, sources, targets, networks)
     print(tables.format_table(rows))
     if flags.output:
         tables.write_table(flags.output, rows, command_line.own_flags(flags))
     if counts:
-        select(flags, sources, targets, counts, datasets)
+        write_selected(flags, selected, members, datasets)
 
 
 if __name__ == '__main__':
