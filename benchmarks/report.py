@@ -156,26 +156,29 @@ def align(columns, lines):
     )
 
 
+def describe_cpu():
+    """What the CPU is called, and how many cores this process may use: a dictionary."""
+    cpu = 'unknown CPU'
+    if os.path.exists('/proc/cpuinfo'):
+        with open('/proc/cpuinfo', encoding='utf-8') as file:
+            names = [line.split(':', 1)[1].strip() for line in file if line[:10] == 'model name']
+        cpu = names[0] if names else cpu
+    return {'cpu': cpu, 'cores': len(os.sched_getaffinity(0))}
+
+
 def describe_machine(precisions):
     """What the figures depend on besides the code: dictionary of strings, counts and lists."""
     import tensorflow as tf
 
     from slim.learning.precision import has_fast_instructions
 
-    cpu = 'unknown CPU'
-    if os.path.exists('/proc/cpuinfo'):
-        with open('/proc/cpuinfo', encoding='utf-8') as file:
-            names = [line.split(':', 1)[1].strip() for line in file if line[:10] == 'model name']
-        cpu = names[0] if names else cpu
     gpus = [
         tf.config.experimental.get_device_details(gpu).get('device_name', gpu.name)
         for gpu in tf.config.list_physical_devices('GPU')
     ]
-    cores = len(os.sched_getaffinity(0))
     return {
         'tensorflow': tf.__version__,
-        'cpu': cpu,
-        'cores': cores,
+        **describe_cpu(),
         'gpus': gpus,
         'without_fast_instructions': [
             precision for precision in precisions if not has_fast_instructions(precision)
