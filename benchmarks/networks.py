@@ -19,6 +19,7 @@ from absl import flags
 from benchmarks import measuring, photographs, report, rows
 from benchmarks.differences import differences, relative_error
 from slim import command_line
+from slim.datasets import dataset
 from slim.errors import UserError
 from slim.nets import nets_factory
 from slim.quiet_import import import_tensorflow
@@ -42,6 +43,10 @@ flags.DEFINE_integer(
     'Photographs whose features are compared.',
     lower_bound=len(photographs.NAMES),
 )
+flags.DEFINE_string('dataset_dir', './data/', 'The folder that holds all datasets.')
+flags.DEFINE_string(
+    'dataset_name', None, "Compares features of this dataset's val.txt, not of scikit-image's."
+)
 flags.DEFINE_integer('matmul_size', 4096, 'Rows and columns of the matrices.', lower_bound=1)
 flags.DEFINE_integer('seed', 0, 'Of random weights.')
 
@@ -51,6 +56,13 @@ flags.DEFINE_float('seconds', 3.0, 'Least duration of one measurement.', lower_b
 flags.DEFINE_string('output', None, 'JSON file to write the figures to.')
 
 log = logging.getLogger('slim')
+
+
+def scikit_image_photographs(folder, count):
+    """Paths of that many photographs, written to `folder`."""
+    log.info('writing %d photographs', count)
+    photographs.write_dataset(folder, count, rows.NUM_SHARDS)
+    return rows.image_paths(folder)
 
 
 def photograph_batches(settings, paths):
@@ -183,11 +195,13 @@ def main(flags):
     from slim.learning import checkpoints, devices
 
     saved = [path and checkpoints.resolve(path) for path in saved]
+    own_photographs = None
+    if flags.dataset_name:
+        own = dataset.dataset_folder(flags.dataset_dir, flags.dataset_name)
+        own_photographs = rows.image_paths(own, 'validation')[: flags.num_images]
     devices.set_up()
     with tempfile.TemporaryDirectory() as folder:
-        log.info('writing %d photographs', flags.num_images)
-        photographs.write_dataset(folder, flags.num_images, rows.NUM_SHARDS)
-        paths = rows.image_paths(folder)
+        paths = own_photographs or scikit_image_photographs(folder, flags.num_images)
         products = [
             rows.matmul_row(flags.matmul_size, min(flags.seconds, 1.0), precision)
             for precision in precisions
@@ -206,7 +220,7 @@ def main(flags):
     machine = report.describe_machine(precisions)
     print(report.format_networks([*products, *summaries]))
     if differing := report.format_differences(summaries):
-        print(f'\nFeatures of {flags.num_images} photographs against those in float32:')
+        print(f'\nFeatures of {len(paths)} photographs against those in float32:')
         print(differing)
         if not flags.checkpoint_paths:
             print('These networks are not trained: weights and variances are random.')

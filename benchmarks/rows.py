@@ -294,7 +294,7 @@ def training_batches(settings, dataset, num_threads=None):
     )
 
 
-def image_paths(folder):
-    """Paths of the JPEG files of the dataset in `folder` in the order of its list."""
-    listed = split_lists.read_list(split_lists.list_path(folder, 'train'))
+def image_paths(folder, split='train'):
+    """Paths of the JPEG files of a split of the dataset in `folder`, in the order of its list."""
+    listed = split_lists.read_list(split_lists.list_path(folder, split))
     return [os.path.join(folder, image.path) for image in listed]
