@@ -18,6 +18,7 @@ from absl import flags
 
 from benchmarks import measuring, photographs, report, rows
 from benchmarks.differences import differences, relative_error
+from benchmarks.random_networks import randomize
 from slim import command_line
 from slim.datasets import dataset
 from slim.errors import UserError
@@ -25,6 +26,7 @@ from slim.nets import nets_factory
 from slim.quiet_import import import_tensorflow
 
 PAPER = list(nets_factory.PAPER_NETWORKS)
+MOVED = 4  # Pixels, down and to the right, of a query.
 
 # What is measured
 flags.DEFINE_list('model_names', PAPER, 'Networks.')
@@ -79,16 +81,11 @@ def photograph_batches(settings, paths):
 
 
 def create_checkpoint(settings, seed, folder):
-    """Saves a network with random weights and random variances of batch norm.
-
-    Variances of exactly one, as they are initialised, would leave batch norm nothing to do but
-    multiply by the 0.9995 of its epsilon, which 16 bits round back to one in every layer: an error
-    of 1% that is of no trained network. Those of a batch of images would have random layers make a
-    small difference larger and larger, which trained ones do not do.
+    """Saves a network with random weights, see `random_networks`.
 
     Args:
       settings: a `Settings`.
-      seed: of the weights and of the variances, uniform between 0.5 and 1.5.
+      seed: of the weights.
       folder: of the checkpoint.
 
     Returns:
@@ -100,23 +97,20 @@ def create_checkpoint(settings, seed, folder):
     from slim.learning.model import Model
 
     tf.random.set_seed(seed)
-    random = np.random.RandomState(seed)
     network = nets_factory.get_network(settings.model_name)
     network_fn = nets_factory.get_network_fn(settings.model_name, None)
     arguments = network.optional_arguments(settings.depth_multiplier, create_aux_logits=False)
     model = Model(network_fn, settings.image_size, **arguments)
-    for name, variable in model.named_variables().items():
-        if name.endswith('moving_variance'):
-            variable.assign(random.uniform(0.5, 1.5, variable.shape))
+    randomize(model, seed)
     return checkpoints.save(folder, model.named_variables(), 0)
 
 
 def compare_features(sources, settings, paths):
     """How far the features are from those in float32: `differences` by precision.
 
-    Beside them, of the first batch: `rounded_images`, the relative error of the features in float32
-    if only the images are rounded to the other precision. It tells what the network makes of so
-    small a difference.
+    Queries are the photographs moved by a few pixels. Beside them, of the first batch:
+    `rounded_images`, the relative error of the features in float32 if only the images are rounded
+    to the other precision. It tells what the network makes of so small a difference.
 
     Args:
       sources: a `CheckpointSource` for each precision, float32 among them.
@@ -128,16 +122,21 @@ def compare_features(sources, settings, paths):
     from slim.learning.precision import PRECISIONS
 
     features = {precision: [] for precision in sources}
+    queries = {precision: [] for precision in sources}
     first = None
     for images in photograph_batches(settings, paths):
         first = images if first is None else first
+        moved = tf.pad(images[:, MOVED:, MOVED:], [[0, 0], *[[0, MOVED]] * 2, [0, 0]], 'SYMMETRIC')
         for precision, source in sources.items():
             features[precision].append(source.features_of(images).numpy())
+            queries[precision].append(source.features_of(moved).numpy())
+    in_float32 = np.concatenate(features['float32']), np.concatenate(queries['float32'])
     compared = {}
     for precision in features.keys() - {'float32'}:
         rounded = tf.cast(tf.cast(first, PRECISIONS[precision]), tf.float32)
+        in_precision = np.concatenate(features[precision]), np.concatenate(queries[precision])
         compared[precision] = {
-            **differences(*(np.concatenate(features[name]) for name in ('float32', precision))),
+            **differences(*in_float32, *in_precision),
             'rounded_images': relative_error(
                 features['float32'][0], sources['float32'].features_of(rounded).numpy()
             ),

@@ -128,6 +128,7 @@ def format_differences(summaries):
             'error': f'{found["relative_error"]:.2e}',
             'worst image': f'{found["worst_relative_error"]:.2e}',
             'same nearest': f'{found["same_nearest"]:.1%}',
+            'found': f'{found["found"]:.1%}',
             'rounded images': f'{found["rounded_images"]:.2e}',
         }
         for figures in summaries

@@ -73,7 +73,7 @@ def test_random_network(tmp_path):
     # Rounding to 8 bits makes a difference, a small one.
     assert 1e-3 < found['relative_error'] < 0.02
     assert found['worst_relative_error'] >= found['relative_error']
-    assert 0 <= found['same_nearest'] <= 1
+    assert 0 <= found['same_nearest'] <= 1 and 0 < found['found'] <= 1
     assert 0 < found['rounded_images'] < found['relative_error']
     # The tables say what the file says.
     assert report.format_networks(results['rows']) in shown
@@ -122,20 +122,27 @@ def test_bad_flags(arguments, message):
 
 
 def test_differences_of_known_features():
-    # On a line: each one's nearest is its neighbour at distance 1, and 20 is far from all.
+    # On a line, and queries half a step beside them.
     features = np.array([[1.0, 0], [2, 0], [10, 0], [11, 0], [20, 0]], np.float32)
+    queries = features + np.array([0.4, 0], np.float32)
     moved = features.copy()
-    moved[4, 0] = -8  # Now nearest to 1 rather than to 11.
-    found = differences(features, moved)
-    assert found['same_nearest'] == pytest.approx(4 / 5)
-    assert found['relative_error'] == pytest.approx(28 / math.sqrt(1 + 4 + 100 + 121 + 400))
-    assert found['worst_relative_error'] == pytest.approx(28 / 20)
+    moved[4, 0] = 12.5
+    found = differences(features, queries, moved, queries)
+    assert found['same_nearest'] == found['found'] == 1
+    assert found['relative_error'] == pytest.approx(7.5 / math.sqrt(1 + 4 + 100 + 121 + 400))
+    assert found['worst_relative_error'] == pytest.approx(7.5 / 20)
     assert relative_error(features, moved) == found['relative_error']
-    same = differences(features, features)
-    assert same == {'relative_error': 0, 'worst_relative_error': 0, 'same_nearest': 1}
+    moved[4, 0] = 11.1  # Now the nearest to the query of 11.
+    assert differences(features, queries, moved, queries)['same_nearest'] == pytest.approx(4 / 5)
+    assert differences(features, queries[::-1], moved, queries[::-1])['found'] == pytest.approx(
+        1 / 5
+    )
+    same = differences(features, queries, features, queries)
+    wanted = {'relative_error': 0, 'worst_relative_error': 0, 'same_nearest': 1, 'found': 1}
+    assert same == wanted
 
 
 @pytest.mark.parametrize('bad', [[[0.0, 0], [1, 1]], [[1, math.nan], [1, 1]]])
 def test_features_that_cannot_be_compared(bad):
     with pytest.raises(ValueError, match='zero or not finite'):
-        differences(np.array(bad), np.ones([2, 2]))
+        differences(np.array(bad), np.ones([2, 2]), np.ones([2, 2]), np.ones([2, 2]))
