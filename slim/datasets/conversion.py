@@ -130,9 +130,11 @@ def _convert(folder, name, options):
 
     what = _describe(splits, num_classes, options.num_shards)
     earlier = _earlier_shards(folder)
-    finished = _same_conversion(folder, name, splits, num_classes, options, earlier)
+    names = class_names or _names_of_classes(splits.values(), num_classes)
+    finished = _same_conversion(folder, name, splits, names, options, earlier)
     if finished is not None:
-        _write_missing_labels(folder, splits, class_names, num_classes)
+        if class_names is None:
+            split_lists.write_labels(folder, names)
         print(
             f'{name}: already converted, {what}; to convert it anew, remove '
             f'{os.path.join(folder, manifest.NAME)} first'
@@ -161,7 +163,9 @@ def _convert(folder, name, options):
     for key, split in splits.items():
         if not any(made[task.name].num_images for task in split.tasks):
             raise UserError(f'{folder}: no {key} image can be used; see {report_path}')
-    result = _finish(folder, name, splits, num_classes, class_names, options, made)
+    if class_names is None:
+        split_lists.write_labels(folder, names)
+    result = _finish(folder, name, splits, names, options, made)
     if not found:
         with contextlib.suppress(FileNotFoundError):
             os.remove(report_path)
@@ -361,17 +365,16 @@ def _still_holds(task: shards.ShardTask, earlier: Mapping[str, manifest.Shard]) 
     return task.name in earlier and earlier[task.name].source_sha256 == task.source_sha256
 
 
-def _same_conversion(folder, name, splits, num_classes, options, earlier):
+def _same_conversion(folder, name, splits, names, options, earlier):
     """The manifest of an earlier conversion that is whole and the same as this one would be."""
     try:
         finished = manifest.read_manifest(folder)
     except UserError:
         return None
-    wanted = manifest.Manifest(name, num_classes, options.seed, {}, options.apply_exif_rotation)
     same = (
-        finished.num_classes == wanted.num_classes
-        and finished.seed == wanted.seed
-        and finished.apply_exif_rotation == wanted.apply_exif_rotation
+        finished.class_names == tuple(names)
+        and finished.seed == options.seed
+        and finished.apply_exif_rotation == options.apply_exif_rotation
         and set(finished.splits) == set(splits)
         and all(
             finished.splits[key].list_sha256 == split.list_sha256
@@ -452,30 +455,27 @@ def _refusal(found: Sequence[Problem], splits: Iterable[_Split], report_path: st
     )
 
 
-def _finish(folder, name, splits, num_classes, class_names, options, made):
-    """Makes a conversion of the shards: removes those of others, writes labels and manifest."""
+def _finish(folder, name, splits, names, options, made):
+    """Makes a conversion of the shards: removes those of others, writes the manifest."""
     for file in os.listdir(folder):
         if tfrecord.is_shard_name(file, split_lists.LIST_NAMES) and file not in made:
             os.remove(os.path.join(folder, file))
-    _write_missing_labels(folder, splits, class_names, num_classes)
     by_split = {}
     for key, split in splits.items():
         own = tuple(made[task.name] for task in split.tasks)
         left_out = len(split.problems) + sum(len(shard.left_out) for shard in own)
         by_split[key] = manifest.Split(split.list_sha256, left_out, own)
     result = manifest.Manifest(
-        name, num_classes, options.seed, by_split, options.apply_exif_rotation
+        name, tuple(names), options.seed, by_split, options.apply_exif_rotation
     )
     manifest.write_manifest(folder, result)
     shards.Journal(folder).remove()
     return result
 
 
-def _write_missing_labels(folder, splits, class_names, num_classes) -> None:
-    """Writes labels.txt if the dataset has none."""
-    if class_names is None:
-        images = itertools.chain.from_iterable(split.images for split in splits.values())
-        split_lists.write_labels(folder, names_of_classes(images, num_classes))
+def _names_of_classes(splits: Iterable[_Split], num_classes: int) -> list[str]:
+    images = itertools.chain.from_iterable(split.images for split in splits)
+    return names_of_classes(images, num_classes)
 
 
 def names_of_classes(images: Iterable[ListedImage], num_classes: int) -> list[str]:

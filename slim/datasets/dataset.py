@@ -73,7 +73,8 @@ def dataset_folder(dataset_dir: str, dataset_name: str) -> str:
         )
     if dataset_name in catalogue.CATALOGUE:
         raise UserError(
-            f'{folder} is missing; put train.txt, val.txt and the images of {dataset_name} there'
+            f'{folder} is missing; run python download.py {dataset_name}, then python '
+            f'prepare_dataset.py --dataset_name={dataset_name}'
         )
     known = dict.fromkeys([*catalogue.CATALOGUE, *embedded.DOMAINS])
     if os.path.isdir(dataset_dir):
@@ -110,11 +111,18 @@ def load_dataset(dataset_dir: str, dataset_name: str, split_name: str) -> Datase
     class_names = split_lists.read_labels(folder)
     if class_names is None:
         raise UserError(f'{os.path.join(folder, split_lists.LABELS_NAME)} is missing; {again}')
+    labels = os.path.join(folder, split_lists.LABELS_NAME)
     if len(class_names) != contents.num_classes:
         raise UserError(
-            f'{os.path.join(folder, split_lists.LABELS_NAME)} has {len(class_names)} classes, '
-            f'but the shards were made with {contents.num_classes}; {again}'
+            f'{labels} has {len(class_names)} classes, but the shards were made with '
+            f'{contents.num_classes}; {again}'
         )
+    for label, (here, there) in enumerate(zip(class_names, contents.class_names, strict=True)):
+        if here != there:
+            raise UserError(
+                f'{labels} calls class {label} {here!r}, but the shards were made with {there!r}; '
+                f'{again}'
+            )
     return Dataset(
         name=dataset_name,
         split_name=split_name,

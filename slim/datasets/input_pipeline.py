@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
+from slim.datasets.images import BadImage, to_store
 from slim.errors import UserError
 
 # Encoded images held to be drawn from at random. The shards are shuffled when they are written and
@@ -203,10 +204,10 @@ def evaluation_batches(
 
 
 def file_batches(paths, indices, preprocess, image_size, batch_size, num_threads=None):
-    """Batches of JPEG files, each with the index that tells where its result belongs.
+    """Batches of image files, each with the index that tells where its result belongs.
 
     Args:
-      paths: of the files, strings.
+      paths: of the files, strings. What is no JPEG becomes one as in a conversion.
       indices: int64 [len(paths)], given back with each image.
       preprocess, image_size, batch_size, num_threads: as in `evaluation_batches`.
 
@@ -215,7 +216,7 @@ def file_batches(paths, indices, preprocess, image_size, batch_size, num_threads
     """
 
     def load(index, path):
-        return index, preprocess(tf.io.read_file(path), image_size, image_size)
+        return index, preprocess(_read_as_jpeg(path), image_size, image_size)
 
     files = tf.data.Dataset.from_tensor_slices((indices, list(paths)))
     threads = num_threads or tf.data.AUTOTUNE
@@ -266,12 +267,30 @@ def explain_file_failure(error, paths):
         return explained
     for path in paths:
         try:
-            _decode(tf.io.read_file(path))
+            _decode(_read_as_jpeg(path))
         except tf.errors.NotFoundError:
             return UserError(f'{path}: the file is missing')
         except tf.errors.OpError:
-            return UserError(f'{path}: the file is not a JPEG that decodes')
+            return UserError(f'{path}: the file is no image that decodes')
     return error
+
+
+def _read_as_jpeg(path):
+    """The contents of an image file, string scalar; of another kind than JPEG, encoded as one."""
+    content = tf.io.read_file(path)
+
+    def encode(content):
+        content = content if isinstance(content, bytes) else content.item()  # As eager calls do.
+        try:
+            return to_store(content).encoded
+        except BadImage:
+            return content  # The decoder will say so.
+
+    return tf.cond(
+        tf.strings.substr(content, 0, 2) == b'\xff\xd8',
+        lambda: content,
+        lambda: tf.ensure_shape(tf.numpy_function(encode, [content], tf.string), []),
+    )
 
 
 def _decode(encoded):

@@ -91,17 +91,21 @@ class Manifest:
 
     Attributes:
       dataset_name: also the name of the folder.
-      num_classes: classes; labels are below it.
+      class_names: by label, as `labels.txt` had them.
       seed: of the order of the training images.
       splits: split name -> its shards.
       apply_exif_rotation: whether images that EXIF says are turned were stored upright.
     """
 
     dataset_name: str
-    num_classes: int
+    class_names: tuple[str, ...]
     seed: int
     splits: Mapping[str, Split]
     apply_exif_rotation: bool = False
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.class_names)
 
 
 def _split_to_json(split: Split) -> dict:
@@ -135,11 +139,13 @@ def write_manifest(folder: str, manifest: Manifest) -> None:
         'version': VERSION,
         'dataset_name': manifest.dataset_name,
         'num_classes': manifest.num_classes,
+        'class_names': list(manifest.class_names),
         'seed': manifest.seed,
         'apply_exif_rotation': manifest.apply_exif_rotation,
         'splits': {name: _split_to_json(split) for name, split in manifest.splits.items()},
     }
-    whole_files.write_text(os.path.join(folder, NAME), json.dumps(content, indent=2) + '\n')
+    text = json.dumps(content, indent=2, ensure_ascii=False)
+    whole_files.write_text(os.path.join(folder, NAME), text + '\n')
 
 
 def read_manifest(folder: str) -> Manifest:
@@ -167,7 +173,7 @@ def read_manifest(folder: str) -> Manifest:
             raise UserError(f'{path} is of version {content["version"]}, not {VERSION}; {advice}')
         manifest = Manifest(
             dataset_name=str(content['dataset_name']),
-            num_classes=int(content['num_classes']),
+            class_names=tuple(str(name) for name in content['class_names']),
             seed=int(content['seed']),
             splits={name: _split_from_json(split) for name, split in content['splits'].items()},
             apply_exif_rotation=bool(content['apply_exif_rotation']),

@@ -18,8 +18,9 @@ def converted(parent, name='my_birds', num_classes=2):
             (folder / shard.name).write_bytes(b'x' * shard.num_bytes)
             shards.append(shard)
         splits[split] = manifest.Split('00', 0, tuple(shards))
-    manifest.write_manifest(str(folder), manifest.Manifest(name, num_classes, 0, splits))
-    split_lists.write_labels(str(folder), [f'class {label}' for label in range(num_classes)])
+    names = [f'class {label}' for label in range(num_classes)]
+    manifest.write_manifest(str(folder), manifest.Manifest(name, tuple(names), 0, splits))
+    split_lists.write_labels(str(folder), names)
     return folder
 
 
@@ -57,7 +58,8 @@ def test_an_unknown_dataset_offers_the_nearest_names(tmp_path):
 def test_a_known_dataset_without_a_folder_says_how_to_get_it(tmp_path):
     assert 'prepare_dataset.py --dataset_name=demo' in message_of(tmp_path, 'demo', 'train')
     missing = message_of(tmp_path, 'cub_200', 'train')
-    assert str(tmp_path / 'cub_200') in missing and 'train.txt' in missing
+    assert str(tmp_path / 'cub_200') in missing
+    assert 'download.py cub_200' in missing and 'prepare_dataset.py' in missing
 
 
 @pytest.mark.parametrize('name', ['', '.', '..', 'my_birds/', '../my_birds', '/my_birds'])
@@ -94,9 +96,14 @@ def add_label(folder):
     split_lists.write_labels(str(folder), ['a', 'b', 'c'])
 
 
+def rename_label(folder):
+    split_lists.write_labels(str(folder), ['class 0', 'wren'])
+
+
 @pytest.mark.parametrize(
     ('spoil', 'problem'),
     [
+        (rename_label, "calls class 1 'wren', but the shards were made with 'class 1'"),
         (remove_shard, 'train_1 is missing'),
         (truncate_shard, 'train_1 has 19 bytes instead of 20: truncated, or of another conversion'),
         (remove_labels, 'labels.txt is missing'),

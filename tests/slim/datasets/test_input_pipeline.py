@@ -11,6 +11,7 @@ from PIL import Image
 
 from slim.datasets import input_pipeline
 from slim.datasets.dataset import load_dataset
+from slim.datasets.images import to_store
 from slim.datasets.input_pipeline import Share
 from slim.errors import UserError
 from slim.preprocessing import preprocessing_factory
@@ -158,15 +159,29 @@ def test_files_come_with_their_indices(stripes):
     np.testing.assert_array_equal(images[2], want)
 
 
+@pytest.mark.parametrize('kind', ['PNG', 'WEBP', 'BMP', 'GIF'])
+def test_a_file_of_another_kind_is_what_its_conversion_would_be(tmp_path, kind):
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    picture = tmp_path / 'picture.jpg'
+    Image.fromarray(pixels).resize((60, 50)).save(picture, kind)
+    converted = tmp_path / 'converted.jpg'
+    converted.write_bytes(to_store(picture.read_bytes()).encoded)
+    paths = [str(picture), str(converted)]
+    [(_, images)] = input_pipeline.file_batches(paths, np.arange(2), CENTRE, SIZE, 2)
+    np.testing.assert_array_equal(images[0], images[1])
+    assert input_pipeline.explain_file_failure(None, paths) is None
+
+
 def test_a_bad_file_is_named(stripes, tmp_path):
     bad = tmp_path / 'page.jpg'
     bad.write_text('<html>')
-    picture = tmp_path / 'picture.jpg'  # TensorFlow's decoder would take it.
-    Image.new('RGB', (60, 60)).save(picture, 'PNG')
+    half = tmp_path / 'half.jpg'
+    Image.effect_noise((60, 60), 50).save(half, 'PNG')
+    half.write_bytes(half.read_bytes()[:1000])
     good = str(next((stripes / 'stripes' / 'images').glob('*.jpg')))
     for paths, message in (
-        ([good, str(bad)], f'{bad}: the file is not a JPEG'),
-        ([good, str(picture)], f'{picture}: the file is not a JPEG'),
+        ([good, str(bad)], f'{bad}: the file is no image'),
+        ([good, str(half)], f'{half}: the file is no image'),
         ([good, str(tmp_path / 'none.jpg')], 'none.jpg: the file is missing'),
     ):
         with pytest.raises(tf.errors.OpError) as failure:

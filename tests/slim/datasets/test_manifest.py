@@ -24,7 +24,7 @@ def example():
     validation = (manifest.Shard('v0', 1, 99, 'ee' * 32, 'ff' * 32),)
     return manifest.Manifest(
         dataset_name='birds',
-        num_classes=4,
+        class_names=('a', 'b', 'ü: c', 'd'),
         seed=7,
         splits={
             'train': manifest.Split('ab' * 32, 1, train),
@@ -46,6 +46,7 @@ def test_the_file_is_json_that_people_can_read(folder):
     content = json.loads((folder / 'manifest.json').read_text())
     assert content['version'] == 2
     assert content['num_classes'] == 4
+    assert content['class_names'][2] == 'ü: c'
     assert content['splits']['train']['num_images'] == 5
     assert content['splits']['train']['num_shards'] == 2
     assert content['splits']['train']['shards']['t1'] == {
