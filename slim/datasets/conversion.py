@@ -412,6 +412,8 @@ def _make_shards(folder, name, splits, options, earlier, is_check):
         num_workers = min(workers.available_cores(), 1 + to_do // IMAGES_WORTH_A_WORKER)
     num_workers = min(num_workers, max(1, len(missing)))
     # On a terminal only, and gone at the end, so that a log or an error message is not torn apart.
+    # Without the thread that looks after slow bars, see `workers.run`.
+    tqdm.monitor_interval = 0
     bar = tqdm(
         total=total,
         initial=total - to_do,

@@ -10,13 +10,14 @@ import multiprocessing
 import multiprocessing.connection
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 
 from slim.errors import UserError
 
-# Spawned: a copy of this process would take over its threads' locks, but not its threads.
+# A copy of a process takes over its threads' locks, but not its threads: those are spawned.
 _processes = multiprocessing.get_context('spawn')
 REPORT_SECONDS = 0.2
 # How long the workers of a killed process may take to notice. They look at every moment.
@@ -58,6 +59,14 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
+def _quickest_processes():
+    """Copies of this process, which are there at once, if it has a single thread; else `spawn`."""
+    # TensorFlow's threads are none of Python's, and not counted.
+    if threading.active_count() == 1 and 'tensorflow' not in sys.modules:
+        return multiprocessing.get_context('fork')
+    return _processes
+
+
 def run(
     function: Callable,
     tasks: Iterable,
@@ -94,7 +103,7 @@ def run(
         return
     waiting = iter(tasks)
     executor = concurrent.futures.ProcessPoolExecutor(
-        num_workers, _processes, _begin_work, (counter, lock_path)
+        num_workers, _quickest_processes(), _begin_work, (counter, lock_path)
     )
     running = set()
     try:
