@@ -1,5 +1,7 @@
 """16 bits where they suffice: what stays float32, and how near the results are."""
 
+import functools
+
 import numpy as np
 import pytest
 import skimage.data
@@ -95,60 +97,50 @@ def test_float16_is_nearer_than_bfloat16():
     assert errors[1] < errors[0] / 4
 
 
-def _step(name_of_type, **arguments):
-    """A quick step: a tenth of Inception-V3, with its auxiliary head, without dropout."""
-    network_fn = nets_factory.get_network_fn('inception_v3', 4, 4e-5, is_training=True)
-    tf.random.set_seed(1)
-    return TrainStep(
-        tf.distribute.get_strategy(),
-        lambda: Model(network_fn, 107, name_of_type, depth_multiplier=0.1, dropout_keep_prob=1.0),
-        OptimizerParameters(name='momentum'),
-        Schedule(learning_rate=0.001),
-        10,
-        **arguments,
-    )
-
-
-@pytest.fixture(scope='module')
-def batch():
-    return _windows(107)[:16], np.arange(16) % 4
-
-
-@pytest.fixture(scope='module')
-def in_float32(batch):
-    """Losses of eight steps, and all that they leave behind, in float32."""
-    step = _step('float32')
-    return [step([batch]).total_loss for _ in range(8)], step.snapshot()
-
-
-@pytest.mark.parametrize('name_of_type', HALF)
-def test_training_in_16_bits_goes_the_same_way(name_of_type, batch, in_float32):
-    step = _step(name_of_type, scale_loss=name_of_type == 'float16')
-    losses = [step([batch]).total_loss for _ in range(8)]
-    want, values = in_float32
-    # Batch norm over 16 values of a 1x1 map makes much of a small difference.
-    assert losses[0] == pytest.approx(want[0], rel=2e-2)
-    assert losses == pytest.approx(want, rel=0.15)
-    variables = step.variables()
-    assert {v.dtype for n, v in variables.items() if 'InceptionV3' in n} == {tf.float32}
-    assert set(values) <= set(variables)
-    # What training adds up in them is no multiple of what 16 bits can hold.
-    weights = variables['InceptionV3/Conv2d_2b_3x3/weights'].numpy()
-    rounded = tf.cast(tf.cast(weights, precision.PRECISIONS[name_of_type]), tf.float32).numpy()
-    assert (weights != rounded).mean() > 0.9
-
-
-def _small_step(precision='float32', strategy=None, **arguments):
-    """A step of the small network."""
+def _step(network, name_of_type='float32', strategy=None, **arguments):
+    """A quick step, with an auxiliary head, without dropout: the small network, or Inception-V3."""
+    create_model = functools.partial(small_network.create_model, name_of_type)
+    if network == 'inception_v3':
+        network_fn = nets_factory.get_network_fn(network, 4, 4e-5, is_training=True)
+        create_model = functools.partial(
+            Model, network_fn, 107, name_of_type, depth_multiplier=0.1, dropout_keep_prob=1.0
+        )
     tf.random.set_seed(1)
     return TrainStep(
         strategy or tf.distribute.get_strategy(),
-        lambda: small_network.create_model(precision),
+        create_model,
         OptimizerParameters(name='momentum'),
-        Schedule(learning_rate=0.01),
+        Schedule(learning_rate=0.001 if network == 'inception_v3' else 0.01),
         10,
         **arguments,
     )
+
+
+# Batch norm over 16 values of a 1x1 map, in Inception's head, makes much of a small difference.
+@pytest.mark.parametrize(
+    'network, size, tolerance',
+    [
+        ('small', small_network.IMAGE_SIZE, 1e-2),
+        pytest.param('inception_v3', 107, 0.15, marks=pytest.mark.slow),
+    ],
+)
+@pytest.mark.parametrize('name_of_type', HALF)
+def test_training_in_16_bits_goes_the_same_way(network, size, tolerance, name_of_type):
+    batch = _windows(size)[:16], np.arange(16) % 4
+    whole = _step(network)
+    step = _step(network, name_of_type, scale_loss=name_of_type == 'float16')
+    want, got = ([each([batch]).total_loss for _ in range(8)] for each in (whole, step))
+    assert got[0] == pytest.approx(want[0], rel=2e-2)
+    assert got == pytest.approx(want, rel=tolerance)
+    assert got != want  # Something was rounded.
+    variables = step.variables()
+    assert {v.dtype for v in step.model.variables} == {tf.float32}
+    assert set(whole.variables()) <= set(variables)
+    # What training adds up in them is no multiple of what 16 bits can hold.
+    (name,) = (name for name in variables if name.endswith('Conv2d_2b_3x3/weights'))
+    weights = variables[name].numpy()
+    rounded = tf.cast(tf.cast(weights, precision.PRECISIONS[name_of_type]), tf.float32).numpy()
+    assert (weights != rounded).mean() > 0.9
 
 
 @pytest.fixture(scope='module')
@@ -157,7 +149,7 @@ def small_batch():
 
 
 def test_the_regularization_is_that_of_the_float32_weights(small_batch):
-    whole, half = (_small_step(name) for name in ('float32', 'bfloat16'))
+    whole, half = (_step('small', name) for name in ('float32', 'bfloat16'))
     half([small_batch])  # Traces the network in bfloat16.
     for name, variable in half.model.named_variables().items():
         variable.assign(whole.model.named_variables()[name])
@@ -166,7 +158,7 @@ def test_the_regularization_is_that_of_the_float32_weights(small_batch):
 
 
 def test_an_update_whose_gradients_overflow_is_left_out(small_batch):
-    step = _small_step('float16', scale_loss=True)
+    step = _step('small', 'float16', scale_loss=True)
     scale = step.variables()['loss_scale/current_loss_scale']
     assert float(scale) == 2**15
     before = {name: v.numpy() for name, v in step.trained.items()}
@@ -188,7 +180,7 @@ def test_two_devices_leave_an_overflow_out_together(small_batch):
     devices = tf.distribute.MirroredStrategy(
         ['/cpu:0', '/cpu:1'], cross_device_ops=tf.distribute.ReductionToOneDevice()
     )
-    step = _small_step('float16', devices, scale_loss=True)
+    step = _step('small', 'float16', devices, scale_loss=True)
     images, labels = (
         devices.experimental_distribute_values_from_function(lambda _, v=value: tf.constant(v))
         for value in small_batch
@@ -207,7 +199,7 @@ def test_two_devices_leave_an_overflow_out_together(small_batch):
 
 
 def test_xla_takes_the_same_steps(small_batch):
-    plain, compiled = _small_step(), _small_step(jit_compile=True)
+    plain, compiled = _step('small'), _step('small', jit_compile=True)
     for name, variable in compiled.model.named_variables().items():
         variable.assign(plain.model.named_variables()[name])
     for _ in range(3):
