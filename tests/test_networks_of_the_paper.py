@@ -13,7 +13,7 @@ from slim.quiet_import import import_tensorflow
 from tests.reference import deterministic
 
 PAPER = tuple(nets_factory.PAPER_NETWORKS)
-QUICK = ('inception_v3_se', 'resnet_v2_50')
+QUICK = ('inception_v3_se',)  # And resnet_v2_50 through the scripts, at the end.
 SIZE = 75
 AVERAGE = '/ExponentialMovingAverage'
 OLD_CLASSES = 5  # Of the data that the checkpoint was trained on.
@@ -55,7 +55,7 @@ def _write_checkpoint(name, num_classes, path):
 
 @pytest.mark.parametrize(
     'name',
-    # The large ones take a minute each; ./test.sh -m slow
+    # The others take up to a minute each; ./test.sh -m slow
     [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in PAPER],
 )
 def test_goes_through_the_whole_job(name, data_dir, tmp_path):

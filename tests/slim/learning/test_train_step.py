@@ -15,6 +15,7 @@ from slim.learning.train_step import TrainStep
 from slim.nets import inception_v3, nets_factory
 from tests import reference
 from tests.reference import deterministic
+from tests.slim.learning import small_network
 
 RUNS = reference.load('training_steps')
 
@@ -166,12 +167,11 @@ def test_trains_all_layers_exactly_as_a_graph_of_tensorflow_1():
             assert _relative_error(variables[name].numpy(), want) < 1e-3, name
 
 
-def _small_step(strategy=None, optimizer='momentum', **arguments):
-    """A quick step: a tenth of Inception-V3 at 75 pixels, with seeded weights, without dropout."""
-    network_fn = nets_factory.get_network_fn('inception_v3', 4, 4e-5, is_training=True)
+def _small_step(strategy=None, optimizer='momentum', dropout_keep_prob=1.0, **arguments):
+    """A step of the small network, with seeded weights; without dropout, unless it is asked for."""
     step = TrainStep(
         strategy or tf.distribute.get_strategy(),
-        lambda: Model(network_fn, 75, depth_multiplier=0.1, dropout_keep_prob=1.0),
+        lambda: small_network.create_model(dropout_keep_prob=dropout_keep_prob),
         OptimizerParameters(name=optimizer),
         Schedule(learning_rate=0.01),
         10,
@@ -184,8 +184,9 @@ def _small_step(strategy=None, optimizer='momentum', **arguments):
 
 def _small_batch(seed=0, images=8):
     rng = np.random.default_rng(seed)
-    pixels = rng.uniform(-1, 1, [images, 75, 75, 3]).astype(np.float32)
-    return pixels, np.arange(images) % 4
+    size = small_network.IMAGE_SIZE
+    pixels = rng.uniform(-1, 1, [images, size, size, 3]).astype(np.float32)
+    return pixels, np.arange(images) % small_network.NUM_CLASSES
 
 
 def _assert_equal_variables(step, other, tolerance=1e-4):
@@ -215,7 +216,10 @@ def test_two_devices_reach_what_one_reaches():
 
 def test_a_strategy_of_one_device_is_no_strategy():
     """What trains on one GPU, here on a CPU."""
-    plain, one = _small_step(), _small_step(tf.distribute.OneDeviceStrategy('/cpu:0'))
+    plain, one = (
+        _small_step(strategy, dropout_keep_prob=0.8)
+        for strategy in (None, tf.distribute.OneDeviceStrategy('/cpu:0'))
+    )
     for seed in range(2):
         batch = _small_batch(seed)
         assert one([batch]) == plain([batch])
@@ -264,13 +268,13 @@ def test_different_batches_are_averaged():
 
 
 def test_only_the_trainable_scopes_move_and_statistics_always_do():
-    step = _small_step(trainable_scopes=['Mixed_7c', 'Logits'])
+    step = _small_step(trainable_scopes=['Conv2d_3b', 'Logits'])
     before = {name: v.numpy() for name, v in step.model.named_variables().items()}
     step([_small_batch()])
     for name, variable in step.model.named_variables().items():
         moved = (variable.numpy() != before[name]).any()
         statistic = name.endswith(('moving_mean', 'moving_variance'))
-        trained = 'Mixed_7c' in name or 'Logits' in name
+        trained = 'Conv2d_3b' in name or 'Logits' in name
         assert moved == (statistic or trained), name
 
 
@@ -285,11 +289,11 @@ def test_scopes_match_as_parts_of_names():
 
 @pytest.mark.parametrize('name', ['adam', 'rmsprop'])
 def test_a_loaded_step_goes_on_as_if_it_had_never_stopped(name):
-    undisturbed = _small_step(optimizer=name, trainable_scopes=['Logits'])
+    undisturbed = _small_step(optimizer=name, dropout_keep_prob=0.8)
     batch = _small_batch()
     for _ in range(2):
         undisturbed([batch])
-    resumed = _small_step(optimizer=name, trainable_scopes=['Logits'])
+    resumed = _small_step(optimizer=name, dropout_keep_prob=0.8)
     for variable_name, value in undisturbed.snapshot().items():
         resumed.variables()[variable_name].assign(value)
     assert undisturbed([batch]) == resumed([batch])

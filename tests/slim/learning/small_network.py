@@ -1,0 +1,54 @@
+"""A network of a few layers, for what is asked of a training whatever network it trains.
+
+TensorFlow takes longer to trace Inception-V3's hundred layers than to train them on small images.
+This one has all that a training meets in it: batch norm, weight decay, dropout, an auxiliary head.
+"""
+
+import functools
+
+import tensorflow as tf
+
+from slim.compat import tf_slim
+from slim.learning.model import Model
+from slim.nets.dropout import dropout
+from slim.nets.inception_v3 import inception_v3_arg_scope
+
+SCOPE = 'SmallNetwork'
+IMAGE_SIZE = 32
+NUM_CLASSES = 4
+WEIGHT_DECAY = 4e-5
+
+
+def small_network(images, num_classes, dropout_keep_prob):
+    """Logits and end points in training, with slim's names for both; see `slim.nets`."""
+    with (
+        tf.compat.v1.variable_scope(SCOPE),
+        tf_slim.arg_scope(inception_v3_arg_scope(WEIGHT_DECAY)),
+        tf_slim.arg_scope([tf_slim.batch_norm, dropout], is_training=True),
+    ):
+        net = tf_slim.conv2d(images, 8, 3, stride=2, scope='Conv2d_1a_3x3')
+        middle = tf_slim.conv2d(net, 16, 3, stride=2, scope='Conv2d_2b_3x3')
+        net = tf_slim.conv2d(middle, 16, 3, scope='Conv2d_3b_3x3')
+        with tf.compat.v1.variable_scope('AuxLogits'):
+            auxiliary = _classifier(middle, num_classes, 'Conv2d_2b_1x1')
+        with tf.compat.v1.variable_scope('Logits'):
+            net = dropout(net, keep_prob=dropout_keep_prob, scope='Dropout_1b')
+            logits = _classifier(net, num_classes, 'Conv2d_1c_1x1')
+        return logits, {'AuxLogits': auxiliary, 'Predictions': tf.nn.softmax(logits)}
+
+
+def _classifier(net, num_classes, scope):
+    """Float32 logits [batch, classes], as all of the registry's networks give them."""
+    net = tf.reduce_mean(tf.cast(net, tf.float32), [1, 2], keepdims=True)
+    logits = tf_slim.conv2d(
+        net, num_classes, 1, activation_fn=None, normalizer_fn=None, scope=scope
+    )
+    return tf.squeeze(logits, [1, 2])
+
+
+def create_model(precision='float32', dropout_keep_prob=1.0):
+    """A new `Model` of it, in training."""
+    network_fn = functools.partial(
+        small_network, num_classes=NUM_CLASSES, dropout_keep_prob=dropout_keep_prob
+    )
+    return Model(network_fn, IMAGE_SIZE, precision)
