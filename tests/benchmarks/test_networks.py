@@ -1,5 +1,6 @@
 import json
 import math
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -46,12 +47,22 @@ def run_small(output, *arguments):
     return result.stdout, json.loads(output.read_text())
 
 
-def small_model():
+@pytest.fixture(scope='module')
+def model():
+    """The network of `run_small`, with weights of its own."""
+    tf.random.set_seed(1)
     network_fn = nets_factory.get_network_fn('inception_v3', None)
     return Model(network_fn, 75, create_aux_logits=False, depth_multiplier=0.25)
 
 
-def test_random_network(tmp_path):
+@pytest.fixture(scope='module')
+def checkpoint(model, tmp_path_factory):
+    """The path of a checkpoint of `model`."""
+    folder = str(tmp_path_factory.mktemp('trained'))
+    return checkpoints.save(folder, model.named_variables(), 7)
+
+
+def test_random_network(model, tmp_path):
     shown, results = run_small(tmp_path / 'results.json')
     rows = {(figures['name'], figures['precision']): figures for figures in results['rows']}
     names = 'matrix product', 'inception_v3'
@@ -59,7 +70,6 @@ def test_random_network(tmp_path):
     assert list(rows) == [(name, precision) for name in names for precision in precisions]
     # As many operations as the network has without its classifier, in either precision.
     images = tf.TensorSpec([None, 75, 75, 3], tf.float32)
-    model = small_model()
     traced = tf.function(lambda images: model(images)[1]['Mixed_7c'], autograph=False)
     expected = count_flops(traced.get_concrete_function(images)) / 1e9
     for precision in precisions:
@@ -81,13 +91,10 @@ def test_random_network(tmp_path):
     assert 'not trained' in shown
 
 
-def test_checkpoint(tmp_path):
-    tf.random.set_seed(1)
-    model = small_model()
-    checkpoints.save(str(tmp_path / 'trained'), model.named_variables(), 7)
+def test_checkpoint(checkpoint, tmp_path):
     shown, results = run_small(
         tmp_path / 'results.json',
-        f'--checkpoint_paths={tmp_path}/trained',
+        f'--checkpoint_paths={os.path.dirname(checkpoint)}',
         '--precision=float16,float32,float16',
     )
     figures = {figures['precision']: figures for figures in results['rows'][2:]}
@@ -98,8 +105,11 @@ def test_checkpoint(tmp_path):
     assert 'not trained' not in shown
 
 
-def test_float32_alone_has_nothing_to_compare(tmp_path):
-    shown, results = run_small(tmp_path / 'results.json', '--precision=float32')
+def test_float32_alone_has_nothing_to_compare(checkpoint, tmp_path):
+    # Of a checkpoint: a random network would be built once more, to be saved.
+    shown, results = run_small(
+        tmp_path / 'results.json', f'--checkpoint_paths={checkpoint}', '--precision=float32'
+    )
     assert [figures['name'] for figures in results['rows']] == ['matrix product', 'inception_v3']
     assert not any('differences' in figures for figures in results['rows'])
     assert 'against' not in shown

@@ -56,7 +56,7 @@ def run(*arguments, timeout=20):
 def test_small_run(tmp_path):
     output = tmp_path / 'results.json'
     result = run(
-        '--depth_multiplier=0.25',
+        '--depth_multiplier=0.1',
         '--image_size=75',
         '--num_images=8',
         '--batch_size=4',
