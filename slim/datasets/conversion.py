@@ -70,7 +70,6 @@ class _Split:
     lines: Sequence[int]
     problems: list[Problem]
     list_sha256: str
-    order: Sequence[int] = ()  # of the images in the shards
     tasks: list[shards.ShardTask] = field(default_factory=list)
 
     @property
@@ -107,14 +106,7 @@ def convert(dataset_dir: str, dataset_name: str, **options) -> manifest.Manifest
 def _convert(folder, name, options):
     class_names = split_lists.read_labels(folder)
     known_classes = None if class_names is None else len(class_names)
-    splits = {
-        split: _read_list(split_lists.list_path(folder, split), known_classes)
-        for split in split_lists.LIST_NAMES
-    }
-    _drop_two_labels(splits.values())
-    if known_classes is None:
-        _drop_impossible_labels(splits.values())
-    _plan(folder, splits, options)
+    splits = _read_splits(folder, known_classes, options)
     num_classes = known_classes or 1 + max(
         (image.label for split in splits.values() for image in split.images), default=0
     )
@@ -131,8 +123,8 @@ def _convert(folder, name, options):
     what = _describe(splits, num_classes, options.num_shards)
     earlier = _earlier_shards(folder)
     names = class_names or _names_of_classes(splits.values(), num_classes)
-    finished = _same_conversion(folder, name, splits, names, options, earlier)
-    if finished is not None:
+    finished = _same_conversion(folder, splits, names, options, earlier)
+    if finished is not None and not is_check:
         if class_names is None:
             split_lists.write_labels(folder, names)
         print(
@@ -155,7 +147,8 @@ def _convert(folder, name, options):
     found = _all_problems(splits.values())
     found += [problem for shard in made.values() for problem in shard.left_out]
     left_out = {(problem.list_name, problem.line) for problem in found}
-    found += _classes_without_image(splits['train'], num_classes, class_names, left_out)
+    absent = _classes_without_image(splits['train'], num_classes, class_names, left_out)
+    found += absent
     if found:
         problems.write_report(report_path, found)
     if found and options.on_error == 'fail':
@@ -176,7 +169,22 @@ def _convert(folder, name, options):
         + (f'; {anew} images were encoded anew as RGB JPEG' if anew else '')
     )
     _warn(name, result, report_path)
+    if absent:
+        print(f'warning: {problems.summary(absent)}; see {report_path}', file=sys.stderr)
     return result
+
+
+def _read_splits(folder: str, known_classes: int | None, options: Options) -> dict[str, _Split]:
+    """The lists with the tasks that come of them; what cannot be used is among their problems."""
+    splits = {
+        split: _read_list(split_lists.list_path(folder, split), known_classes)
+        for split in split_lists.LIST_NAMES
+    }
+    _drop_two_labels(splits.values())
+    if known_classes is None:
+        _drop_impossible_labels(splits.values())
+    _plan(folder, splits, options)
+    return splits
 
 
 def _read_list(path: str, known_classes: int | None) -> _Split:
@@ -247,11 +255,11 @@ def _plan(folder: str, splits: Mapping[str, _Split], options: Options) -> None:
     """Finds the files of all images, and shares those that are there out among the shards."""
     for name, split in splits.items():
         statuses = _find_files(folder, split)
-        split.order = array.array('q', range(len(split.images)))
+        order = array.array('q', range(len(split.images)))
         if name == 'train':
-            random.Random(options.seed).shuffle(split.order)
+            random.Random(options.seed).shuffle(order)
         for index in range(options.num_shards):
-            block = _block(split.order, index, options.num_shards)
+            block = _block(order, index, options.num_shards)
             digest = shards.SourceDigest(options.apply_exif_rotation)
             for place in block:
                 digest.add(split.images[place], *statuses[2 * place : 2 * place + 2])
@@ -365,7 +373,7 @@ def _still_holds(task: shards.ShardTask, earlier: Mapping[str, manifest.Shard]) 
     return task.name in earlier and earlier[task.name].source_sha256 == task.source_sha256
 
 
-def _same_conversion(folder, name, splits, names, options, earlier):
+def _same_conversion(folder, splits, names, options, earlier):
     """The manifest of an earlier conversion that is whole and the same as this one would be."""
     try:
         finished = manifest.read_manifest(folder)

@@ -335,6 +335,17 @@ def test_a_class_of_labels_txt_without_images_is_refused(tmp_path):
         convert(folder)
 
 
+def test_a_class_without_images_is_refused_where_a_conversion_skipped_it(tmp_path, capsys):
+    folder = make_dataset(tmp_path)
+    split_lists.write_labels(str(folder), ['a', 'b', 'c', 'd'])
+    made = convert(folder, on_error='skip')
+    assert 'warning: 1 class without image; see' in capsys.readouterr().err
+    assert convert(folder, on_error='skip') == made
+    with pytest.raises(UserError, match='is without a training image'):
+        convert(folder)
+    assert manifest.read_manifest(str(folder)) == made
+
+
 def test_a_class_whose_images_are_all_bad_is_reported(tmp_path):
     folder = make_dataset(tmp_path, train=(0, 0, 1, 0), val=(0, 1, 0))
     spoil(folder, 'train.txt', 3, b'no image')
