@@ -482,6 +482,7 @@ def test_what_was_got_by_hand_is_checked_unpacked_and_stays(fetch, birds):
         (ARCHIVE[:-9], {'bytes': len(ARCHIVE)}, f'has {len(ARCHIVE) - 9} bytes'),
         (b'<html>log in</html>', {}, 'is a web page'),
     ],
+    ids=['another sum', 'another size', 'a web page'],  # Not the archive's, which is random.
 )
 def test_a_wrong_file_got_by_hand_is_left_as_it_is(fetch, birds, content, fields, message):
     birds.mkdir(parents=True)
