@@ -21,6 +21,10 @@ from slim.quiet_import import import_tensorflow
 # The figures expected are those of a CPU. Who sets it in the environment may try a GPU.
 os.environ.setdefault('CUDA_VISIBLE_DEVICES', '-1')
 
+# What runs in the background is told to ignore Ctrl-C, and tells the scripts that it starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 ROOT = Path(__file__).parents[1]
 TRAIN_IMAGES, VAL_IMAGES = 12, 4  # of each class
 

@@ -297,7 +297,7 @@ def test_moving_averages_that_are_not_there_are_refused(evaluator, data_dir, tra
 def test_classes_that_do_not_fit_the_checkpoint_name_both_shapes(evaluator, own_data_dir, trained):
     folder = own_data_dir / 'photos'
     manifest = json.loads((folder / 'manifest.json').read_text())
-    manifest['num_classes'] = 9
+    manifest['class_names'].append('A ninth class')
     (folder / 'manifest.json').write_text(json.dumps(manifest))
     with open(folder / 'labels.txt', 'a') as labels:
         labels.write('8:A ninth class\n')

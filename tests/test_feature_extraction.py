@@ -33,7 +33,7 @@ def test_help_teaches_every_flag_without_tensorflow(root, run_script, without_te
         (['--batch_size=-1'], ['batch_size']),
         (['--image_size=big'], ['image_size', 'big']),
         (['--dataset_name=phtos'], ['unknown dataset phtos', 'did you mean photos']),
-        (['--dataset_name=aircraft'], ['aircraft is missing', 'train.txt']),
+        (['--dataset_name=aircraft'], ['aircraft is missing', 'download.py aircraft']),
         (['--dataset_split_names=train,test'], ['--dataset_split_names', 'test']),
         (['--model_name=inception_v33'], ['unknown network', 'did you mean inception_v3']),
     ],

@@ -62,7 +62,7 @@ def test_mistakes_in_flags_get_one_line_without_tensorflow(
 @pytest.mark.parametrize(
     ('name', 'arguments', 'parts'),
     [
-        ('cub_200', [], ['cub_200 is missing', 'train.txt']),
+        ('cub_200', [], ['cub_200 is missing', 'download.py cub_200', 'prepare_dataset.py']),
         ('demo', [], ['demo is missing', 'prepare_dataset.py --dataset_name=demo']),
         ('photoes', [], ['unknown dataset photoes', 'did you mean photos']),
         ('photos', [], ['not converted yet', 'convert_dataset.py --dataset_name=photos']),
