@@ -130,8 +130,8 @@ def prepare(args, given):
             name,
             source_dir=args.source_dir,
             layout=args.layout,
-            csv_path=args.csv,
-            class_list_path=args.class_list,
+            csv_path=args.csv or None,
+            class_list_path=args.class_list or None,
             validation_share=args.validation_share,
             seed=args.seed,
         )
