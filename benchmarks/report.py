@@ -6,7 +6,7 @@ import statistics
 
 from benchmarks.measuring import median_rate, ratios
 from slim import command_line
-from slim.datasets import whole_files
+from slim.datasets import whole_files, workers
 from slim.errors import UserError
 
 LEFT_ALIGNED = ('', 'precision', 'compared')
@@ -164,7 +164,7 @@ def describe_cpu():
         with open('/proc/cpuinfo', encoding='utf-8') as file:
             names = [line.split(':', 1)[1].strip() for line in file if line[:10] == 'model name']
         cpu = names[0] if names else cpu
-    return {'cpu': cpu, 'cores': len(os.sched_getaffinity(0))}
+    return {'cpu': cpu, 'cores': workers.available_cores()}
 
 
 def describe_machine(precisions):

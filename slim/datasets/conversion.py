@@ -121,10 +121,13 @@ def _convert(folder, name, options):
         _check_counts(splits, options.num_shards)
 
     what = _describe(splits, num_classes, options.num_shards)
-    earlier = _earlier_shards(folder)
+    try:
+        finished = manifest.read_manifest(folder)
+    except UserError:
+        finished = None
+    earlier = _earlier_shards(folder, finished)
     names = class_names or _names_of_classes(splits.values(), num_classes)
-    finished = _same_conversion(folder, splits, names, options, earlier)
-    if finished is not None and not is_check:
+    if finished and not is_check and _is_same(finished, splits, names, options, earlier):
         if class_names is None:
             split_lists.write_labels(folder, names)
         print(
@@ -358,11 +361,11 @@ def _describe(splits: Mapping[str, _Split], num_classes: int, num_shards: int) -
     return f'{counts} images of {num_classes} classes to {each}'
 
 
-def _earlier_shards(folder: str) -> dict[str, manifest.Shard]:
+def _earlier_shards(folder: str, finished: manifest.Manifest | None) -> dict[str, manifest.Shard]:
     """The whole shards of earlier runs, complete or not, by name."""
     earlier = shards.Journal(folder).read()
-    with contextlib.suppress(UserError):
-        for split in manifest.read_manifest(folder).splits.values():
+    if finished:
+        for split in finished.splits.values():
             earlier += split.shards
     return {
         shard.name: shard for shard in earlier if dataset.shard_problem(folder, (shard,)) is None
@@ -373,12 +376,8 @@ def _still_holds(task: shards.ShardTask, earlier: Mapping[str, manifest.Shard]) 
     return task.name in earlier and earlier[task.name].source_sha256 == task.source_sha256
 
 
-def _same_conversion(folder, splits, names, options, earlier):
-    """The manifest of an earlier conversion that is whole and the same as this one would be."""
-    try:
-        finished = manifest.read_manifest(folder)
-    except UserError:
-        return None
+def _is_same(finished, splits, names, options, earlier) -> bool:
+    """Whether a conversion is whole, by its manifest, and the same as this one would be."""
     same = (
         finished.class_names == tuple(names)
         and finished.seed == options.seed
@@ -394,7 +393,7 @@ def _same_conversion(folder, splits, names, options, earlier):
     )
     if same and options.on_error == 'fail':
         same = not any(split.num_left_out for split in finished.splits.values())
-    return finished if same else None
+    return same
 
 
 def _make_shards(folder, name, splits, options, earlier, is_check):
@@ -404,7 +403,7 @@ def _make_shards(folder, name, splits, options, earlier, is_check):
     missing = [task for task in tasks if task.name not in made]
     journal = shards.Journal(folder)
     if is_check:
-        missing = [_checking(task) for task in missing]
+        missing = [dataclasses.replace(task, is_check=True) for task in missing]
     elif missing:
         # From here on the shards of an earlier conversion no longer stand as one.
         journal.begin(list(made.values()))
@@ -447,10 +446,6 @@ def _make_shards(folder, name, splits, options, earlier, is_check):
         if not is_check:
             whole_files.remove_unfinished(folder, keep=shards.JOURNAL)
     return {task.name: made[task.name] for task in tasks}
-
-
-def _checking(task: shards.ShardTask) -> shards.ShardTask:
-    return dataclasses.replace(task, is_check=True)
 
 
 def _refusal(found: Sequence[Problem], splits: Iterable[_Split], report_path: str) -> str:

@@ -7,7 +7,6 @@ against their median. The number of bits in which two hashes differ is their dis
 """
 
 import collections
-import csv
 import hashlib
 import io
 import itertools
@@ -379,21 +378,16 @@ def write_csv(path: str, duplicates: Iterable[Duplicate]) -> None:
     Raises:
       OSError: if it cannot be written.
     """
-    with (
-        whole_files.whole_file(path) as unfinished,
-        open(unfinished, 'w', encoding='utf-8', newline='') as file,
-    ):
-        writer = csv.writer(file, lineterminator='\n')
-        writer.writerow(HEADER)
-        for pair in duplicates:
-            writer.writerow(
-                (
-                    pair.kind,
-                    pair.distance,
-                    pair.split,
-                    pair.path,
-                    pair.other_dataset,
-                    pair.other_split,
-                    pair.other_path,
-                )
-            )
+    rows = (
+        (
+            pair.kind,
+            pair.distance,
+            pair.split,
+            pair.path,
+            pair.other_dataset,
+            pair.other_split,
+            pair.other_path,
+        )
+        for pair in duplicates
+    )
+    whole_files.write_csv(path, [HEADER, *rows])

@@ -1,8 +1,6 @@
 """What is wrong with a dataset, all of it: one report that a spreadsheet opens."""
 
 import collections
-import csv
-import io
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -46,9 +44,5 @@ def summary(found: Iterable[Problem]) -> str:
 
 def write_report(path: str, found: Iterable[Problem]) -> None:
     """Writes a CSV file with a line for each problem, in the order of lists and lines."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator='\n')
-    writer.writerow(COLUMNS)
-    for problem in sorted(found):
-        writer.writerow([*problem[:1], problem.line or '', *problem[2:]])
-    whole_files.write_text(path, text.getvalue())
+    rows = ([*problem[:1], problem.line or '', *problem[2:]] for problem in sorted(found))
+    whole_files.write_csv(path, [COLUMNS, *rows])

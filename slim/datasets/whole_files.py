@@ -1,11 +1,12 @@
 """Files and folders that are there whole or not at all, whatever happens while they are written."""
 
 import contextlib
+import csv
 import errno
 import glob
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 # Ends the name of a file that is still being written. Nothing reads such files.
 UNFINISHED = '.unfinished'
@@ -46,6 +47,19 @@ def write_text(path: str, text: str) -> None:
     """
     with whole_file(path) as unfinished, open(unfinished, 'w', encoding='utf-8') as file:
         file.write(text)
+
+
+def write_csv(path: str, rows: Iterable[Sequence]) -> None:
+    """Writes rows of cells as CSV in UTF-8, whole or not at all.
+
+    Raises:
+      OSError: if it cannot be written.
+    """
+    with (
+        whole_file(path) as unfinished,
+        open(unfinished, 'w', encoding='utf-8', newline='') as file,
+    ):
+        csv.writer(file, lineterminator='\n').writerows(rows)
 
 
 def check_absent_or_empty(folder: str) -> None:
