@@ -1,9 +1,9 @@
 """Embedded datasets: photographs that the project draws itself, so that it runs without downloads.
 
-A *domain* is one dataset, and a row of the table `DOMAINS`. Its classes belong to a *family* of
-drawings: one module that says which classes there are and draws any of them. Every image depends
-on nothing but the domain's seed, the class, the split and the image's index, so a dataset is the
-same bytes on every run, by however many processes (of one version of Pillow).
+A *domain* is one dataset, and a row of the table `DOMAINS`. Its classes belong to one or more
+*families* of drawings: a module each that says which classes there are and draws any of them. Every
+image depends on nothing but the domain's seed, the class, the split and the image's index, so a
+dataset is the same bytes on every run, by however many processes (of one version of Pillow).
 
     domains.py        the table of domains, and the families
     writing.py        a domain on disk, in the layout of every other dataset
@@ -15,9 +15,10 @@ same bytes on every run, by however many processes (of one version of Pillow).
 
 `write_domain(name, folder)` writes `images/<class folder>/<name>.jpg`, `train.txt`, `val.txt` and
 `labels.txt`, as every dataset has them, and `domain.json`, which tells a later run what it finds.
+`draw_example(name, label)` draws one of its images alone.
 """
 
-from slim.datasets.embedded.domains import DOMAINS, Domain
-from slim.datasets.embedded.writing import write_domain
+from slim.datasets.embedded.domains import DOMAINS, Domain, Union
+from slim.datasets.embedded.writing import draw_example, write_domain
 
-__all__ = ['DOMAINS', 'Domain', 'write_domain']
+__all__ = ['DOMAINS', 'Domain', 'Union', 'draw_example', 'write_domain']

@@ -18,14 +18,36 @@ FAMILIES = types.MappingProxyType({'birds': birds})
 
 
 @dataclasses.dataclass(frozen=True)
+class DrawnClass:
+    """One class of a domain: all that decides its photographs.
+
+    Attributes:
+        family: a key of `FAMILIES`.
+        species: the class as its family describes it.
+        seed: of the domain that draws it, and its label there. With the number of the split and the
+            image's index they are what an image is drawn from.
+        counts: images by split, 'train' and 'val'.
+    """
+
+    family: str
+    species: object
+    seed: tuple[int, int]
+    counts: dict[str, int]
+
+    @property
+    def name(self):
+        return self.species.name
+
+
+@dataclasses.dataclass(frozen=True)
 class Domain:
     """One embedded dataset.
 
     Attributes:
-        family: a key of `FAMILIES`.
-        first_class: number in the family of the class that gets label 0; the others follow it.
+        families: keys of `FAMILIES`; each gives as many classes as the others.
+        first_class: number in its family of the first class of each; the others follow it.
             Domains of one family that must not share classes take ranges that do not overlap.
-        num_classes: how many classes.
+        num_classes: how many classes, those of the first family first.
         train_images: training images of the most and of the least frequent class; the others lie
             evenly between, in chance order.
         val_images: validation images of each class.
@@ -33,7 +55,7 @@ class Domain:
         description: one line for people.
     """
 
-    family: str
+    families: tuple[str, ...]
     first_class: int
     num_classes: int
     train_images: tuple[int, int]
@@ -41,30 +63,64 @@ class Domain:
     seed: int
     description: str
 
-    def species(self):
-        """The classes in the order of their labels, as the family describes them."""
-        numbers = range(self.first_class, self.first_class + self.num_classes)
-        return FAMILIES[self.family].species(numbers)
-
-    def counts(self, split):
-        """Images of each class in the split 'train' or 'val', a list of `num_classes` numbers."""
-        if split == 'val':
-            return [self.val_images] * self.num_classes
+    def classes(self):
+        """A `DrawnClass` for each label, in their order."""
+        each = self.num_classes // len(self.families)
+        numbers = range(self.first_class, self.first_class + each)
+        drawn = [(name, one) for name in self.families for one in FAMILIES[name].species(numbers)]
         even = np.linspace(*self.train_images, self.num_classes).round().astype(int)
-        return np.random.default_rng([self.seed, self.num_classes]).permutation(even).tolist()
+        train = np.random.default_rng([self.seed, self.num_classes]).permutation(even).tolist()
+        return [
+            DrawnClass(
+                family, one, (self.seed, label), {'train': train[label], 'val': self.val_images}
+            )
+            for label, (family, one) in enumerate(drawn)
+        ]
 
     def definition(self):
         """A digest of all that decides the pictures: another digest, other pictures."""
-        row = dataclasses.asdict(self)
-        del row['description']
-        row['species'] = [dataclasses.asdict(one) for one in self.species()]
-        row['revisions'] = [FAMILIES[self.family].REVISION, photograph.REVISION]
-        return hashlib.sha256(json.dumps(row, sort_keys=True).encode()).hexdigest()
+        return _digest(self.classes())
+
+
+@dataclasses.dataclass(frozen=True)
+class Union:
+    """Several embedded datasets as one: the same photographs, the labels of each behind the last's.
+
+    Attributes:
+        of: keys of `DOMAINS`.
+        description: one line for people.
+    """
+
+    of: tuple[str, ...]
+    description: str
+
+    @property
+    def families(self):
+        return tuple(dict.fromkeys(one.family for one in self.classes()))
+
+    @property
+    def num_classes(self):
+        return len(self.classes())
+
+    def classes(self):
+        """A `DrawnClass` for each label, in their order."""
+        return [one for name in self.of for one in DOMAINS[name].classes()]
+
+    def definition(self):
+        """As of `Domain`."""
+        return _digest(self.classes())
+
+
+def _digest(classes):
+    revisions = {one.family: FAMILIES[one.family].REVISION for one in classes}
+    drawn = [dataclasses.asdict(one) for one in classes]
+    text = json.dumps([drawn, revisions, photograph.REVISION], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 DOMAINS = {
     'demo': Domain(
-        family='birds',
+        families=('birds',),
         first_class=0,
         num_classes=12,
         train_images=(100, 50),
@@ -73,7 +129,7 @@ DOMAINS = {
         description='12 species of birds, mildly long-tailed: what the demonstration learns',
     ),
     'demo_source': Domain(
-        family='birds',
+        families=('birds',),
         first_class=12,
         num_classes=24,
         train_images=(80, 80),

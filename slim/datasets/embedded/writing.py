@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import fcntl
 import glob
+import io
 import json
 import os
 import pathlib
@@ -11,6 +12,7 @@ import shutil
 import uuid
 
 import numpy as np
+from PIL import Image
 from tqdm import tqdm
 
 from slim.datasets import workers
@@ -28,35 +30,43 @@ class _Task:
 
     family: str
     species: object
-    seed: tuple[int, int, int, int]  # domain, split, label, index
+    seed: tuple[int, int, int, int]  # see _seed
+    label: int
     path: str  # relative to the dataset's folder
 
 
-def _folder(label, species):
-    return f'{label:03d}.{species.name.replace(" ", "_")}'
+def _folder(label, drawn):
+    return f'{label:03d}.{drawn.name.replace(" ", "_")}'
+
+
+def _seed(drawn, split_number, index):
+    """What an image is drawn from: domain, split, label, index. None may change: images would."""
+    domain_seed, label = drawn.seed
+    return domain_seed, split_number, label, index
 
 
 def _plan(domain):
     """The images of each split, as a dict of lists of `_Task`, in the order of labels."""
     plan = {split: [] for split in SPLITS}
-    for label, species in enumerate(domain.species()):
+    for label, drawn in enumerate(domain.classes()):
         for number, split in enumerate(SPLITS):
-            for index in range(domain.counts(split)[label]):
-                path = f'images/{_folder(label, species)}/{split}_{index:04d}.jpg'
-                seed = (domain.seed, number, label, index)
-                plan[split].append(_Task(domain.family, species, seed, path))
+            for index in range(drawn.counts[split]):
+                path = f'images/{_folder(label, drawn)}/{split}_{index:04d}.jpg'
+                seed = _seed(drawn, number, index)
+                plan[split].append(_Task(drawn.family, drawn.species, seed, label, path))
     return plan
 
 
 def _texts(name, domain, plan):
     """The contents of each text file of the dataset, by its name."""
     texts = {
-        f'{split}.txt': ''.join(f'{task.path}: {task.seed[2]}\n' for task in plan[split])
+        f'{split}.txt': ''.join(f'{task.path}: {task.label}\n' for task in plan[split])
         for split in SPLITS
     }
-    names = (species.name for species in domain.species())
+    names = (drawn.name for drawn in domain.classes())
     texts['labels.txt'] = ''.join(f'{label}:{name}\n' for label, name in enumerate(names))
-    record = {'domain': name, 'family': domain.family, 'definition': domain.definition()}
+    families, definition = list(domain.families), domain.definition()
+    record = {'domain': name, 'families': families, 'definition': definition}
     texts[RECORD] = json.dumps(record, indent=2) + '\n'
     return texts
 
@@ -67,6 +77,27 @@ def _photograph(task):
     width, height = frame_size(rng)
     scene = FAMILIES[task.family].draw(task.species, rng, width, height)
     return take_photograph(scene, rng)
+
+
+def draw_example(name, label, index=0, split='train'):
+    """One image of an embedded dataset, as a dataset of that name holds it, without the dataset.
+
+    Args:
+        name: a key of `DOMAINS`.
+        label: of its class.
+        index: of the image in its class and split.
+        split: 'train' or 'val'.
+
+    Returns:
+        An RGB `PIL.Image`.
+
+    Raises:
+        UserError: there is no such domain.
+    """
+    drawn = find_domain(name).classes()[label]
+    seed = _seed(drawn, SPLITS.index(split), index)
+    photograph = _photograph(_Task(drawn.family, drawn.species, seed, label, ''))
+    return Image.open(io.BytesIO(photograph))
 
 
 def _is_complete(name, folder, texts, tasks):

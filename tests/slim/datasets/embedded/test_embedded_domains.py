@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from slim.datasets.embedded import DOMAINS, bird_species, birds
-from slim.datasets.embedded.domains import find_domain
+from slim.datasets.embedded.domains import FAMILIES, find_domain
 from slim.datasets.embedded.photograph import frame_size, take_photograph
 
 
@@ -20,31 +20,41 @@ def _photograph(species, seed, noise_seed=None):
     return take_photograph(scene, rng if noise_seed is None else np.random.default_rng(noise_seed))
 
 
+def _counts(domain, split):
+    return [one.counts[split] for one in domain.classes()]
+
+
+def _species(name):
+    return [one.species for one in DOMAINS[name].classes()]
+
+
 def test_demo_is_the_size_the_demonstration_is_timed_for():
     demo, source = DOMAINS['demo'], DOMAINS['demo_source']
-    assert (demo.num_classes, sum(demo.counts('train')), sum(demo.counts('val'))) == (12, 900, 480)
-    assert (max(demo.counts('train')), min(demo.counts('train'))) == (100, 50)
-    assert set(demo.counts('val')) == {40}
-    assert (source.num_classes, set(source.counts('train'))) == (24, {80})
-    assert set(source.counts('val')) == {15}
+    train = _counts(demo, 'train')
+    assert (len(train), sum(train), max(train), min(train)) == (12, 900, 100, 50)
+    assert _counts(demo, 'val') == [40] * 12
+    assert _counts(source, 'train') == [80] * 24
+    assert _counts(source, 'val') == [15] * 24
 
 
 def test_long_tail_is_not_in_the_order_of_labels():
-    counts = DOMAINS['demo'].counts('train')
+    counts = _counts(DOMAINS['demo'], 'train')
     assert counts not in (sorted(counts), sorted(counts, reverse=True))
 
 
 def test_every_row_of_the_table_draws():
     for domain in DOMAINS.values():
-        species = domain.species()
-        assert len({one.name for one in species}) == domain.num_classes
+        classes = domain.classes()
+        assert len({one.name for one in classes}) == len(classes) == domain.num_classes
         assert domain.description
-        rng = np.random.default_rng(0)
-        assert birds.draw(species[-1], rng, 120, 90).size == (120, 90)
+        assert {one.family for one in classes} == set(domain.families)
+        for one in {one.family: one for one in classes}.values():
+            image = FAMILIES[one.family].draw(one.species, np.random.default_rng(0), 120, 90)
+            assert (image.size, image.mode) == ((120, 90), 'RGB')
 
 
 def test_demo_and_its_source_share_no_class():
-    demo, source = (DOMAINS[name].species() for name in ('demo', 'demo_source'))
+    demo, source = (_species(name) for name in ('demo', 'demo_source'))
     assert not {one.name for one in demo} & {one.name for one in source}
     nearest = min(bird_species.distance(one, other) for one in demo for other in source)
     assert nearest > 0.5
@@ -142,7 +152,7 @@ def test_light_and_noise_vary_from_photograph_to_photograph():
 def test_mean_colour_does_not_tell_the_species():
     # Nearest class mean on the mean colour: 12 classes, chance is 1 in 12.
     means = np.zeros((12, 10, 3))
-    for label, species in enumerate(DOMAINS['demo'].species()):
+    for label, species in enumerate(_species('demo')):
         for index in range(10):
             rng = np.random.default_rng([11, label, index])
             means[label, index] = np.asarray(birds.draw(species, rng, 96, 96)).mean(axis=(0, 1))

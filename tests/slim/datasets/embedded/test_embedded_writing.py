@@ -11,11 +11,12 @@ import time
 import pytest
 from PIL import Image
 
-from slim.datasets.embedded import DOMAINS, write_domain, writing
+from slim.datasets.embedded import DOMAINS, Union, draw_example, write_domain, writing
 
 TINY = dataclasses.replace(
     DOMAINS['demo'], num_classes=3, train_images=(4, 2), val_images=2, description='a test'
 )
+TRAIN_COUNTS = [one.counts['train'] for one in TINY.classes()]
 LISTS = ('train.txt', 'val.txt', 'labels.txt')
 
 
@@ -51,10 +52,10 @@ def test_layout_and_lists(tmp_path):
         number, _, name = line.partition(':')
         assert number == str(label)
         names.append(name)
-    assert names == [species.name for species in TINY.species()]
+    assert names == [one.name for one in TINY.classes()]
 
     listed = []
-    for split, counts in (('train', TINY.counts('train')), ('val', [2, 2, 2])):
+    for split, counts in (('train', TRAIN_COUNTS), ('val', [2, 2, 2])):
         text = (folder / f'{split}.txt').read_text()
         assert text.endswith('\n')
         labels = []
@@ -67,10 +68,41 @@ def test_layout_and_lists(tmp_path):
             listed.append(path)
             labels.append(int(label))
         assert [labels.count(label) for label in range(3)] == counts
-    assert sorted(TINY.counts('train')) == [2, 3, 4]
+    assert sorted(TRAIN_COUNTS) == [2, 3, 4]
     on_disk = [name for name in _contents(folder) if name.startswith('images/')]
     assert sorted(listed) == sorted(on_disk)
     assert [path.name for path in folder.parent.iterdir()] == ['tiny']
+
+
+def test_union_has_the_photographs_of_its_parts(tmp_path, monkeypatch):
+    other = dataclasses.replace(TINY, first_class=20, seed=TINY.seed + 1)
+    monkeypatch.setitem(DOMAINS, 'other', other)
+    monkeypatch.setitem(DOMAINS, 'tiny_and_other', Union(('tiny', 'other'), 'both'))
+    for name in ('tiny', 'other', 'tiny_and_other'):
+        write_domain(name, tmp_path / name, num_workers=1, progress=False)
+    assert DOMAINS['tiny_and_other'].num_classes == 6
+    contents = {name: _contents(tmp_path / name) for name in ('tiny', 'other', 'tiny_and_other')}
+    pictures = {
+        name: {path: jpeg for path, jpeg in files.items() if path.endswith('.jpg')}
+        for name, files in contents.items()
+    }
+    for parts in zip(*(sorted(pictures[name].items()) for name in ('tiny', 'other')), strict=True):
+        for (path, jpeg), shift in zip(parts, (0, 3), strict=True):
+            number, _, rest = path.removeprefix('images/').partition('.')
+            there = f'images/{int(number) + shift:03d}.{rest}'
+            assert pictures['tiny_and_other'].pop(there) == jpeg
+    assert not pictures['tiny_and_other']
+    lines = (tmp_path / 'tiny_and_other' / 'labels.txt').read_text().splitlines()
+    names = [one.name for one in (*TINY.classes(), *other.classes())]
+    assert lines == [f'{label}:{name}' for label, name in enumerate(names)]
+
+
+def test_example_is_an_image_of_the_dataset(tmp_path):
+    folder = _write(tmp_path / 'tiny')
+    for label, split, index in ((0, 'train', 1), (2, 'val', 0)):
+        (path,) = folder.glob(f'images/{label:03d}.*/{split}_{index:04d}.jpg')
+        with Image.open(path) as image:
+            assert draw_example('tiny', label, index, split).tobytes() == image.tobytes()
 
 
 def test_same_bytes_whatever_the_number_of_workers(tmp_path):
