@@ -1,17 +1,16 @@
 """Which birds there are: the parameters that make a species, and its name.
 
 Species come in one endless sequence, four to a genus. A genus shares its build and its ground
-colours; its species differ in markings, as fine-grained classes do. Species k is the same
-whoever asks for it, so disjoint ranges of numbers are disjoint sets of species.
+colours; its species differ in markings, as fine-grained classes do.
 """
 
 import dataclasses
-import functools
 
 import numpy as np
 
+from slim.datasets.embedded.sequences import Sequence
+
 SPECIES_PER_GENUS = 4
-CANDIDATES = 3  # the most distinct of so many chance candidates becomes the next species
 
 PALETTE = {
     'Sooty': (44, 41, 42),
@@ -94,8 +93,9 @@ def _genus(number):
     return common
 
 
-def _candidate(rng, common):
-    """A chance species of a genus, without a name yet."""
+def _candidate(rng, number):
+    """A chance species of the genus that the number falls in, without a name yet."""
+    common = _genus(number // SPECIES_PER_GENUS)
     fields = dict(common)
     fields['tail_length'] = round(common['tail_length'] * float(rng.choice((0.75, 1.0, 1.4))), 4)
     fields['beak_length'] = round(common['beak_length'] * float(rng.choice((0.85, 1.0, 1.3))), 4)
@@ -170,24 +170,4 @@ def _name(species, number, taken):
     return f'{words[0]} {species.noun} of the {number + 1}th Isle'
 
 
-@functools.cache
-def _first(count):
-    """The first `count` species, a tuple; each is chosen to stand apart from those before it."""
-    if not count:
-        return ()
-    before, number = _first(count - 1), count - 1
-    rng = np.random.default_rng([2018, 6193, number])
-    common = _genus(number // SPECIES_PER_GENUS)
-    candidates = [_candidate(rng, common) for _ in range(CANDIDATES)]
-    nearest = [min((distance(one, other) for other in before), default=0) for one in candidates]
-    chosen = candidates[int(np.argmax(nearest))]
-    taken = {species.name for species in before}
-    return (*before, dataclasses.replace(chosen, name=_name(chosen, number, taken)))
-
-
-def species(numbers):
-    """The species of the given numbers, a range from 0 up, as a list of `BirdSpecies`."""
-    known = ()
-    for count in range(max(numbers, default=-1) + 2):
-        known = _first(count)
-    return [known[number] for number in numbers]
+species = Sequence([2018, 6193], _candidate, distance, _name)
