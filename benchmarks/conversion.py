@@ -3,11 +3,13 @@
     python -m benchmarks.conversion --output=results.json
 
 converts the same JPEG files (about 400x500 pixels, windows of scikit-image's photographs) round
-after round, each time anew: by convert_dataset.py, its start-up included, and by a loop in one
-process that decodes each image in full through TensorFlow, whose import is not counted. Then it
-converts ten times as many files and compares the peaks of memory. About two minutes on 2 cores.
+after round, each time anew: by a loop in one process that decodes each image in full through
+TensorFlow, and by what convert_dataset.py calls, both once everything is imported; and by
+convert_dataset.py from its start to its end. Then it converts ten times as many files and compares
+the peaks of memory. About two minutes on 2 cores.
 """
 
+import contextlib
 import json
 import logging
 import multiprocessing
@@ -67,11 +69,16 @@ def write_more(folder, times):
     return other
 
 
-def measure_script(folder, num_images, num_shards, num_workers):
-    """Converts `folder` by convert_dataset.py with so many workers, whatever is there already."""
+def remove_conversion(folder):
+    """Leaves of a dataset its images and lists."""
     for name in os.listdir(folder):
         if name.endswith('.tfrecord') or name == 'manifest.json':
             os.remove(os.path.join(folder, name))
+
+
+def measure_script(folder, num_images, num_shards, num_workers):
+    """Converts `folder` by convert_dataset.py with so many workers, whatever is there already."""
+    remove_conversion(folder)
     command = [
         sys.executable,
         'convert_dataset.py',
@@ -126,22 +133,55 @@ def convert_by_loop(folder, path, connection):
             example = tf.train.Example(features=tf.train.Features(feature=feature))
             writer.write(example.SerializeToString())
     seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - cpu_began
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    _, peak = cpu_and_peak(resource.RUSAGE_SELF)
     connection.send(MeasuredScript(len(listed), seconds, cpu_seconds, peak_bytes=peak))
 
 
-def measure_loop(folder):
-    """The loop, in a process of its own."""
+def cpu_and_peak(who):
+    """Seconds of CPU time, and the peak of memory in bytes, of this process or its children."""
+    used = resource.getrusage(who)
+    return used.ru_utime + used.ru_stime, used.ru_maxrss * 1024
+
+
+def convert_by_library(folder, num_images, num_shards, num_workers, connection):
+    """What convert_dataset.py does after its start-up."""
+    from slim.datasets import conversion
+
+    both = resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN
+    began, cpu_began = time.perf_counter(), sum(cpu_and_peak(who)[0] for who in both)
+    with contextlib.redirect_stdout(None):
+        conversion.convert(
+            *os.path.split(folder), num_shards=num_shards, num_workers=num_workers, progress=False
+        )
+    seconds = time.perf_counter() - began
+    cpu_seconds = sum(cpu_and_peak(who)[0] for who in both) - cpu_began
+    peak = max(cpu_and_peak(who)[1] for who in both)
+    connection.send(MeasuredScript(num_images, seconds, cpu_seconds, peak_bytes=peak))
+
+
+def in_own_process(function, *arguments):
+    """What a function sends through the connection that it is given last."""
     processes = multiprocessing.get_context('spawn')
     receiver, sender = processes.Pipe(duplex=False)
-    path = os.path.join(os.path.dirname(folder), 'loop.tfrecord')
-    process = processes.Process(target=convert_by_loop, args=(folder, path, sender))
+    process = processes.Process(target=function, args=(*arguments, sender))
     process.start()
     sender.close()
     try:
         return receiver.recv()
     finally:
         process.join()
+
+
+def measure_loop(folder):
+    """The loop."""
+    path = os.path.join(os.path.dirname(folder), 'loop.tfrecord')
+    return in_own_process(convert_by_loop, folder, path)
+
+
+def measure_library(folder, num_images, num_shards, num_workers):
+    """Converts `folder`, whatever is there already, without counting the start-up."""
+    remove_conversion(folder)
+    return in_own_process(convert_by_library, folder, num_images, num_shards, num_workers)
 
 
 def summarize(row, measured):
@@ -189,21 +229,27 @@ def main(flags):
         log.info('writing %d photographs', flags.num_images)
         photographs.write_dataset(folder, flags.num_images, flags.num_shards)
 
-        def script(folder, num_images, count):
-            return lambda: measure_script(folder, num_images, flags.num_shards, count)
+        def by(measure, folder, num_images, count):
+            return lambda: measure(folder, num_images, flags.num_shards, count)
+
+        def workers(count):
+            return f'{count} worker{"s" * (count > 1)}'
 
         lines = [measuring.Row(LOOP, lambda: measure_loop(folder))]
-        total = flags.num_images + flags.num_shards
+        total, most = flags.num_images + flags.num_shards, max(counts)
         for count in counts:
-            name = f'convert_dataset.py, {count} worker{"s" * (count > 1)}'
-            lines.append(measuring.Row(name, script(folder, total, count), baseline=LOOP))
+            measure = by(measure_library, folder, total, count)
+            lines.append(measuring.Row(f'conversion, {workers(count)}', measure, baseline=LOOP))
+        name = f'convert_dataset.py, {workers(most)}, start-up included'
+        measure = by(measure_script, folder, total, most)
+        lines.append(measuring.Row(name, measure, baseline=LOOP))
         os.sync()
         measured = measuring.measure_rows(lines, flags.repeats)
-        more, count = flags.times * flags.num_images, max(counts)
+        more = flags.times * flags.num_images
         log.info('measuring %d images', more)
         large = measuring.Row(
-            f'{more} images, {count} workers',
-            script(write_more(folder, flags.times), more + flags.num_shards, count),
+            f'the same, {more} images',
+            by(measure_script, write_more(folder, flags.times), more + flags.num_shards, most),
         )
         measured |= measuring.measure_rows([large], 1)
     summaries = [summarize(row, measured) for row in [*lines, large]]

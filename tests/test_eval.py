@@ -337,7 +337,7 @@ def test_an_image_that_does_not_decode_is_refused_by_shard_and_number(
 ):
     import tensorflow as tf
 
-    from slim.datasets import input_pipeline, tfrecord
+    from slim.datasets import input_pipeline, tfrecord, whole_files
 
     # Whole records, of which the third holds half a JPEG: what no conversion of ours writes.
     shard = own_data_dir / 'photos' / 'validation_00000-of-00002.tfrecord'
@@ -346,6 +346,7 @@ def test_an_image_that_does_not_decode_is_refused_by_shard_and_number(
     encoded = encoded.numpy()
     examples[2] = tfrecord.make_example(encoded[: len(encoded) // 2], int(label), 100, 100)
     tfrecord.write_shard(str(shard), examples)
+    whole_files.finish(str(shard))
     path = own_data_dir / 'photos' / 'manifest.json'
     manifest = json.loads(path.read_text())
     manifest['splits']['validation']['shards'][shard.name]['bytes'] = shard.stat().st_size

@@ -441,6 +441,7 @@ def _make_shards(folder, name, splits, options, earlier, is_check):
             for shard in results:
                 made[shard.name] = shard
                 if not is_check:
+                    whole_files.finish(os.path.join(folder, shard.name))
                     journal.add(shard)
     finally:
         if not is_check:

@@ -10,6 +10,7 @@ import re
 import warnings
 from typing import NamedTuple
 
+import simplejpeg
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 # As Pillow calls them. Others that it knows are left out on purpose: EPS starts another program.
@@ -19,7 +20,8 @@ JPEG_FORMATS = ('JPEG', 'MPO')  # MPO is a JPEG with more pictures behind the fi
 QUALITY, SUBSAMPLING = 95, 0
 
 # How files of the commonest formats begin.
-SIGNATURES = (b'\xff\xd8\xff', b'\x89PNG\r\n', b'GIF8', b'II*\x00', b'MM\x00*')
+JPEG_START = b'\xff\xd8\xff'
+SIGNATURES = (JPEG_START, b'\x89PNG\r\n', b'GIF8', b'II*\x00', b'MM\x00*')
 
 ORIENTATION = 0x0112  # the EXIF tag
 END_OF_IMAGE = b'\xff\xd9'
@@ -28,6 +30,9 @@ MARKER = re.compile(rb'\xff+[^\x00\xd0-\xd7\xff]')
 # Baseline, extended and progressive, all with Huffman codes: what TensorFlow's decoder knows.
 STORED_FRAMES = b'\xc0\xc1\xc2'
 OTHER_FRAMES = b'\xc3\xc5\xc6\xc7\xc9\xca\xcb\xcd\xce\xcf'
+STORED_COLORSPACES = ('YCbCr', 'Gray', 'RGB')  # as simplejpeg calls them
+# An eighth of each side, the least there is. Without a height and a width the factor means nothing.
+SMALLEST = {'min_factor': 8, 'min_height': 1, 'min_width': 1}
 
 
 class BadImage(ValueError):
@@ -70,6 +75,9 @@ def to_store(content: bytes, apply_exif_rotation: bool = False) -> StoredImage:
     """
     if not content:
         raise BadImage('empty', 'is empty')
+    # Most files are sound JPEGs. Whatever is odd about one is left to Pillow to judge and to name.
+    if not apply_exif_rotation and (size := _size_if_sound(content)):
+        return StoredImage(content, *size, is_untouched=True)
     with warnings.catch_warnings():
         # Of odd EXIF data and the like, which training never looks at.
         warnings.filterwarnings('ignore', module='PIL')
@@ -86,14 +94,33 @@ def to_store(content: bytes, apply_exif_rotation: bool = False) -> StoredImage:
             raise BadImage('damaged', f'is truncated or damaged ({error})') from error
 
 
+def _size_if_sound(content):
+    """Height and width of a JPEG that can be stored as it is and has nothing odd; else None.
+
+    All of the file has to be read and its codes to be understood, which shows what is missing; an
+    eighth of the size and no colours spare most of what follows that.
+    """
+    if not (content.startswith(JPEG_START) and content.endswith(END_OF_IMAGE)):
+        return None
+    try:
+        # Strict: what libjpeg would warn of is an error.
+        height, width, colorspace, _ = simplejpeg.decode_jpeg_header(content)
+        if colorspace not in STORED_COLORSPACES or _frame(content) not in STORED_FRAMES:
+            return None
+        if height * width > (Image.MAX_IMAGE_PIXELS or 0):
+            return None
+        simplejpeg.decode_jpeg(content, 'GRAY', fastdct=True, **SMALLEST)
+    except ValueError:
+        return None
+    return height, width
+
+
 def _to_store(image, content, apply_exif_rotation):
     width, height = image.size
     is_jpeg = image.format in JPEG_FORMATS
     turned = apply_exif_rotation and image.getexif().get(ORIENTATION, 1) != 1
     if is_jpeg and not turned and image.mode in ('RGB', 'L') and _frame(content) in STORED_FRAMES:
-        # All of the file has to be read and its codes to be understood, which shows what is
-        # missing; an eighth of the size and no colours spare most of what follows that.
-        image.draft('L', (1, 1))
+        image.draft('L', (1, 1))  # See `_size_if_sound`.
         image.load()
         _check_end(content)
         return StoredImage(content, height, width, is_untouched=True)

@@ -64,6 +64,9 @@ class SourceDigest:
 def convert_shard(task: ShardTask, count) -> Shard:
     """Does a task, leaving out the images that cannot be used. Runs in a worker process.
 
+    The shard is not on the disk yet, but waiting for it is no work: `whole_files.finish` does so
+    while the worker converts another one.
+
     Args:
       task: the `ShardTask`.
       count: called after every image.

@@ -98,10 +98,10 @@ def _masked_checksum(data: bytes) -> bytes:
 
 
 def write_shard(path: str, examples: Iterable[bytes]) -> tuple[int, str]:
-    """Writes serialized Examples to a shard, whole or not at all.
+    """Writes serialized Examples to a shard, which gets its name from `whole_files.finish(path)`.
 
     Args:
-      path: of the shard.
+      path: of the shard. If an example fails there is nothing.
       examples: may be a generator; what it raises ends the shard and passes through.
 
     Returns:
@@ -111,7 +111,7 @@ def write_shard(path: str, examples: Iterable[bytes]) -> tuple[int, str]:
       OSError: if the shard cannot be written.
     """
     size, digest = 0, hashlib.sha256()
-    with whole_files.whole_file(path) as unfinished, open(unfinished, 'wb') as file:
+    with whole_files.unfinished_file(path) as unfinished, open(unfinished, 'wb') as file:
         for example in examples:
             length = struct.pack('<Q', len(example))
             framing = length + _masked_checksum(length)

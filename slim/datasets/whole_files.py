@@ -23,20 +23,44 @@ def whole_file(path: str) -> Iterator[str]:
     Raises:
       OSError: if the file cannot be written; it carries a file name.
     """
+    with unfinished_file(path) as unfinished:
+        yield unfinished
+        finish(path)
+
+
+@contextlib.contextmanager
+def unfinished_file(path: str) -> Iterator[str]:
+    """The first half of `whole_file`: when the block ends well, `finish(path)` is still to come.
+
+    Raises:
+      OSError: if the file cannot be written; it carries a file name.
+    """
     unfinished = path + UNFINISHED
     try:
         yield unfinished
-        # On disk before it has its name: a power cut must not leave a named file without contents.
-        with open(unfinished, 'rb') as file:
-            os.fsync(file.fileno())
-        os.replace(unfinished, path)
-    except OSError as error:
-        if error.filename is None:  # write() and fsync() do not say which file
-            error.filename = unfinished
-        raise
-    finally:
+    except BaseException as error:
         with contextlib.suppress(FileNotFoundError):
             os.remove(unfinished)
+        if isinstance(error, OSError) and error.filename is None:  # write() does not say which file
+            error.filename = unfinished
+        raise
+
+
+def finish(path: str) -> None:
+    """The second half: gives the finished file its name.
+
+    Raises:
+      OSError: if it cannot be written after all; it carries a file name.
+    """
+    unfinished = path + UNFINISHED
+    # On disk before it has its name: a power cut must not leave a named file without contents.
+    with open(unfinished, 'rb') as file:
+        try:
+            os.fsync(file.fileno())
+        except OSError as error:
+            error.filename = unfinished
+            raise
+    os.replace(unfinished, path)
 
 
 def write_text(path: str, text: str) -> None:

@@ -34,6 +34,19 @@ def test_a_full_disk_is_an_error_that_names_the_file(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+def test_an_unfinished_file_gets_its_name_when_it_is_finished(tmp_path):
+    path = tmp_path / 'list.txt'
+    path.write_text('old')
+    with whole_files.unfinished_file(str(path)) as unfinished, open(unfinished, 'w') as file:
+        file.write('new')
+    assert path.read_text() == 'old'
+    whole_files.finish(str(path))
+    assert path.read_text() == 'new'
+    assert os.listdir(tmp_path) == ['list.txt']
+    with pytest.raises(FileNotFoundError):
+        whole_files.finish(str(path))
+
+
 def test_remove_unfinished_takes_nothing_else(tmp_path):
     folder = tmp_path / 'odd [name]'
     folder.mkdir()
