@@ -5,6 +5,7 @@ import resource
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from slim.datasets import split_lists
 from slim.transfer import domains
@@ -147,6 +148,39 @@ def test_class_lists(run, feature_dir, tmp_path):
     result = run(*ALL, '--select=2', f'--select_dir={tmp_path}/again')
     lists = [path.read_text().splitlines() for path in (tmp_path / 'again').rglob('*.txt')]
     assert len(lists) >= 3 and all(int(line) < 30 for lines in lists for line in lines)
+
+
+def test_selected_classes_become_a_dataset(run, run_script, without_tensorflow, tmp_path):
+    names = ('Ant', 'Bee: é', 'Crow', 'Dove')
+    for name in names:
+        (tmp_path / 'photos' / name).mkdir(parents=True)
+        for number in range(4):
+            Image.new('RGB', (30, 20)).save(tmp_path / 'photos' / name / f'{number}.jpg')
+    data, feature = tmp_path / 'data', tmp_path / 'feature'
+
+    def run_there(script, *arguments):
+        arguments = (f'--dataset_dir={data}', *arguments)
+        result = run_script(script, *arguments, env=without_tensorflow)
+        assert (result.returncode, result.stderr) == (0, '')
+
+    photos = f'--source_dir={tmp_path}/photos'
+    run_there('prepare_dataset.py', '--dataset_name=whole', photos)
+    images = split_lists.read_list(str(data / 'whole' / 'train.txt'))
+    labels = np.array([image.label for image in images])
+    feature.mkdir()
+    np.save(feature / 'whole_feature_train.npy', 9 * np.eye(8, dtype=np.float32)[labels])
+    np.save(feature / 'whole_label_train.npy', labels.astype(np.int32))
+    # A target of two classes, near the bees and the doves.
+    np.save(feature / 'mine.npy', 9 * np.eye(8, dtype=np.float32)[[3, 1]] + 1)
+    np.save(feature / 'mine_weight.npy', np.array([10, 20]))
+    domains_and_more = ('--source_domains=whole', '--target_domains=mine', '--min_num_imgs=0')
+    lists = (f'--select_dir={tmp_path}/selected', f'--dataset_dir={data}')
+    assert run(*domains_and_more, '--select=2', *lists, folder=feature).returncode == 0
+    class_list = f'--class_list={tmp_path}/selected/whole/whole.txt'
+    run_there('prepare_dataset.py', '--dataset_name=part', photos, class_list)
+    run_there('convert_dataset.py', '--dataset_name=part', '--num_shards=1')
+    manifest = json.loads((data / 'part' / 'manifest.json').read_text())
+    assert manifest['class_names'] == ['Bee: é', 'Dove']
 
 
 def test_starts_within_seconds(run):
