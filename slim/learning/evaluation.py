@@ -1,6 +1,5 @@
 """Evaluation of checkpoints, alone or together: accuracy over all images and for each class."""
 
-import csv
 import logging
 import os
 import time
@@ -186,14 +185,13 @@ def write_per_class(evaluation, class_names, eval_dir):
     """Writes `eval_dir/per_class_accuracy-<step>.csv`, whole or not at all; returns its path."""
     os.makedirs(eval_dir, exist_ok=True)
     path = os.path.join(eval_dir, f'per_class_accuracy-{evaluation.step}.csv')
-    with whole_files.whole_file(path) as unfinished, open(unfinished, 'w', newline='') as file:
-        rows = csv.writer(file)
-        rows.writerow(['label', 'class', 'images', 'correct', 'accuracy', 'recall_5'])
-        offset = len(class_names) - len(evaluation.images)  # --labels_offset
-        for label, name in enumerate(class_names[offset:]):
-            images, correct = evaluation.images[label], evaluation.correct[label]
-            shares = (correct / images, evaluation.in_top_5[label] / images) if images else ('', '')
-            rows.writerow([label + offset, name, images, correct, *shares])
+    rows = [['label', 'class', 'images', 'correct', 'accuracy', 'recall_5']]
+    offset = len(class_names) - len(evaluation.images)  # --labels_offset
+    for label, name in enumerate(class_names[offset:]):
+        images, correct = evaluation.images[label], evaluation.correct[label]
+        shares = (correct / images, evaluation.in_top_5[label] / images) if images else ('', '')
+        rows.append([label + offset, name, images, correct, *shares])
+    whole_files.write_csv(path, rows)
     return path
 
 
