@@ -34,14 +34,14 @@ class _Pose:
     """Where one butterfly lies: its own frame (y ahead, x to the right) on a canvas."""
 
     def __init__(self, rng, width, height):
-        self.turned = rng.uniform(-75, 75)
-        self.scale = min(width, height) * rng.uniform(0.32, 0.52)
+        self.turned = rng.uniform(-55, 55)
+        self.scale = min(width, height) * rng.uniform(0.36, 0.54)
         # Wings are held a little up, and one is seen more from the side than the other.
         self.opened = np.exp(-np.abs(rng.normal(0.12, 0.2, size=2)))
         self.fore_turn = rng.normal(0, 7)
         self.hind_turn = rng.normal(0, 6)
         slack = np.maximum(0, np.array([width, height]) / 2 - 0.8 * self.scale)
-        self.origin = np.array([width, height]) / 2 + slack * rng.uniform(-0.8, 0.8, size=2)
+        self.origin = np.array([width, height]) / 2 + slack * rng.uniform(-0.7, 0.7, size=2)
 
     def place(self, points):
         """Canvas points of points in the butterfly's frame, both [n, 2]."""
@@ -143,7 +143,7 @@ def _patches(butterfly, is_fore):
 
 def _eyes(butterfly, is_fore):
     """Middles (out, across) and sizes of the eye-spots of a wing."""
-    big = 0.15 if is_fore else 0.17
+    big = 0.125 if is_fore else 0.145
     if butterfly.eyes == 'row':
         return [((0.76, (a + b) / 2), 0.062) for a, b in _cells()]
     if is_fore and butterfly.eyes in ('apical', 'four'):

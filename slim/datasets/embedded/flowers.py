@@ -182,7 +182,7 @@ def _draw_heart(rng, draw, pose, flower, colours):
 def _individual(rng, flower):
     """The colours of one flower of the species, by the part they are for."""
     # Parts of one colour stay of one colour in each flower: the palette is what varies.
-    palette = {name: vary(rng, PALETTE[name], 0.18) for name in sorted(PALETTE)}
+    palette = {name: vary(rng, PALETTE[name], 0.22) for name in sorted(PALETTE)}
     return {part: palette[getattr(flower, part)] for part in ('ground', 'back', 'mark', 'centre')}
 
 
