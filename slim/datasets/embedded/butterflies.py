@@ -6,12 +6,13 @@ to chance.
 """
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import ImageDraw
 
 from slim.datasets.embedded.butterfly_species import PALETTE, species
 from slim.datasets.embedded.scenery import GREENS, background, draw_leaves, draw_stalk, relief
 from slim.datasets.embedded.shapes import (
     SUPERSAMPLING,
+    clear_layer,
     corners,
     dot,
     ink,
@@ -158,15 +159,16 @@ def _draw_wing(draw, wing, butterfly, colours):
     ground = colours['ground' if is_fore else 'hind_ground']
     gain = 1.0 if is_fore else 0.92
     # All points bend at once: so many small calls would take most of the time.
-    outline = patch(0, 1, 0, 1, steps=40)[40:80] * (1, 1)
+    across = np.linspace(0, 1, 41)
+    outline = np.stack([np.ones_like(across), across], axis=1)
     painted = _patches(butterfly, is_fore)
     veins = [np.array([[0.12, at], [0.5, at], [0.97, at]]) for at in CELLS]
-    shapes = [outline, *(shape for _, shape in painted), *veins]
+    shapes = [np.zeros((1, 2)), outline, *(shape for _, shape in painted), *veins]
     ends = np.cumsum([len(shape) for shape in shapes])[:-1]
-    outline, *placed = np.split(wing.place(np.concatenate(shapes)), ends)
-    outline = corners(np.concatenate([wing.place(np.zeros((1, 2))), outline]))
+    root, outline, *placed = np.split(wing.place(np.concatenate(shapes)), ends)
+    outline = corners(np.concatenate([root, outline]))
     draw.polygon(outline, fill=ink(ground, gain))
-    for (part, _), shape in zip(painted, placed, strict=False):
+    for (part, _), shape in zip(painted, placed[: len(painted)], strict=True):
         fill = ink(ground, 0.86 * gain) if part == 'shade' else ink(colours[part], gain)
         draw.polygon(corners(shape), fill=fill)
     for vein in placed[len(painted) :]:
@@ -174,13 +176,13 @@ def _draw_wing(draw, wing, butterfly, colours):
         width = pose.pixels(0.024 if butterfly.dark_veins else 0.008)
         draw.line(corners(vein), fill=fill, width=width)
     for middle, size in _eyes(butterfly, is_fore):
-        x = wing.place(np.array([middle]))[0]
+        at = wing.place(np.array([middle]))[0]
         radius = size * pose.scale * wing.length
         rings = ((1.0, 'pale'), (0.8, 'dark'), (0.45, 'iris'), (0.2, 'pale'))
         for share, part in rings[: 4 if size > 0.1 else 2]:
-            dot(draw, x, max(1.0, radius * share), ink(colours[part]))
+            dot(draw, at, max(1.0, radius * share), ink(colours[part]))
         if size <= 0.1:
-            dot(draw, x, max(1.0, radius * 0.28), ink(colours['pale']))
+            dot(draw, at, max(1.0, radius * 0.28), ink(colours['pale']))
     draw.line(outline, fill=ink(ground, 0.5), width=pose.pixels(0.01))
 
 
@@ -196,9 +198,7 @@ def _draw_body(rng, draw, pose, colours):
     outline = smooth_outline(np.concatenate([half, half[::-1] * (-1, 1)]))
     draw.polygon(corners(pose.place(outline)), fill=ink(colours['body']))
     back = smooth_line([[0.0, 0.24], [0.0, 0.05], [0.0, -length * 0.9]])
-    draw.line(
-        corners(pose.place(back)), fill=ink(colours['body'], 1.45), width=pose.pixels(0.028)
-    )
+    draw.line(corners(pose.place(back)), fill=ink(colours['body'], 1.45), width=pose.pixels(0.028))
     for at in np.linspace(-0.08, -length * 0.85, 5):
         ring = pose.place(np.array([[-0.035, at], [0.035, at]]))
         draw.line(corners(ring), fill=ink(colours['body'], 0.6), width=pose.pixels(0.012))
@@ -233,16 +233,15 @@ def _draw_seat(rng, draw, pose, size):
 
 
 def draw(butterfly, rng, width, height):
-    """A sharp RGB image, `width` by `height`, of a butterfly of the species, a `ButterflySpecies`.
-    """
+    """A sharp RGB image, `width` by `height`, of a butterfly, a `ButterflySpecies`."""
     scene = background(rng, width, height)
     large = (width * SUPERSAMPLING, height * SUPERSAMPLING)
     pose, colours = _Pose(rng, *large), _individual(rng, butterfly)
-    seat = Image.new('RGBA', large)
+    seat = clear_layer(large)
     _draw_seat(rng, ImageDraw.Draw(seat), pose, large)
     scene = lay_over(scene, seat)
 
-    figure = Image.new('RGBA', large)
+    figure = clear_layer(large)
     brush = ImageDraw.Draw(figure)
     wear = rng.normal(0, 1, size=(4, 12))
     for number, (is_fore, side) in enumerate(((False, 0), (False, 1), (True, 0), (True, 1))):
@@ -252,7 +251,7 @@ def draw(butterfly, rng, width, height):
     figure = figure.reduce(SUPERSAMPLING)
     scene = lay_over(scene, figure, relief(rng, figure, pose.scale / SUPERSAMPLING, 0.07, 0.08))
     if rng.random() < 0.45:
-        leaves = Image.new('RGBA', large)
+        leaves = clear_layer(large)
         brush = ImageDraw.Draw(leaves)
         draw_leaves(rng, brush, pose.origin, pose.scale * 1.5, int(rng.integers(1, 5)))
         scene = lay_over(scene, leaves)

@@ -62,7 +62,7 @@ class FlowerSpecies:
     lip: float  # length of the lowest petal of a faced flower
     tip: str  # one of TIPS
     ground: str
-    back: str  # of the outer circle, or of the upper petals of a faced flower
+    back: str  # of the outer of several circles, or of the upper petals of a faced flower
     pattern: str  # one of PATTERNS
     mark: str
     heart: str  # one of HEARTS
@@ -109,7 +109,8 @@ def _candidate(rng, number):
     if rng.random() < 0.12:
         fields['ground'] = str(rng.choice(GROUNDS))
     ground = fields['ground']
-    fields['back'] = _other(rng, GROUNDS, ground) if rng.random() < 0.25 else ground
+    two = fields['faced'] or fields['circles'] > 1
+    fields['back'] = _other(rng, GROUNDS, ground) if two and rng.random() < 0.35 else ground
     fields['pattern'] = str(rng.choice(PATTERNS))
     fields['mark'] = _other(rng, MARKS, ground)
     fields['centre'] = _other(rng, CENTRES, ground)

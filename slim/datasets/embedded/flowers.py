@@ -5,12 +5,13 @@ place, light, the individual's own colours and shape, and what hides it are left
 """
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import ImageDraw
 
 from slim.datasets.embedded.flower_species import PALETTE, species
 from slim.datasets.embedded.scenery import GREENS, background, draw_leaves, draw_stalk, relief
 from slim.datasets.embedded.shapes import (
     SUPERSAMPLING,
+    clear_layer,
     corners,
     dot,
     ink,
@@ -102,9 +103,7 @@ def _petals(rng, flower):
         layout, step = [], 360 / flower.petals
         for circle in range(flower.circles):
             length = 1.0 - 0.24 * circle
-            layout += [
-                (step * (k + 0.5 * circle), length, 1, circle) for k in range(flower.petals)
-            ]
+            layout += [(step * (k + 0.5 * circle), length, 1, circle) for k in range(flower.petals)]
     sway = rng.normal(0, 1, size=(len(layout), 3))
     return [
         (angle + 3.5 * a, length * np.exp(0.05 * b), width * np.exp(0.06 * c), circle)
@@ -115,14 +114,11 @@ def _petals(rng, flower):
 def _draw_petals(rng, draw, pose, flower, colours):
     marks = _marks(flower)
     shapes = [patch(0.02, 1.0, -1, 1, steps=14), patch(0.02, 0.5, -0.8, 0.8, steps=5), *marks]
-    creases = [
-        np.array([[0.1, 0.3 * at], [0.55, 0.5 * at], [0.9, 0.55 * at]]) for at in (-1, 0, 1)
-    ]
+    creases = [np.array([[0.1, 0.3 * at], [0.55, 0.5 * at], [0.9, 0.55 * at]]) for at in (-1, 0, 1)]
     ends = np.cumsum([len(one) for one in [*shapes, *creases]])[:-1]
     bent = _bend(flower, np.concatenate([*shapes, *creases]))
     for angle, length, width, circle in _petals(rng, flower):
         base = colours['back'] if circle == 0 else colours['ground']
-        base = base if flower.circles > 1 or flower.faced else colours['ground']
         curl = rng.normal(0, 0.05) * bent[:, :1] ** 2
         petal = bent * (length, length * width) + np.concatenate([0 * curl, curl], axis=1)
         parts = np.split(pose.place(turn(petal, angle)), ends)
@@ -200,7 +196,7 @@ def draw(flower, rng, width, height):
         beside = centre + (side * radius * rng.uniform(1.2, 1.8), radius * rng.uniform(-0.9, 0.9))
         places.insert(0, (beside, radius * rng.uniform(0.55, 0.85)))
 
-    stems = Image.new('RGBA', tuple(large))
+    stems = clear_layer(large)
     brush = ImageDraw.Draw(stems)
     foot = np.array([large[0] * rng.uniform(0.2, 0.8), large[1] * 1.1])
     for top, size in places:
@@ -210,7 +206,7 @@ def draw(flower, rng, width, height):
     scene = lay_over(scene, stems)
 
     for place, size in places:
-        figure = Image.new('RGBA', tuple(large))
+        figure = clear_layer(large)
         brush = ImageDraw.Draw(figure)
         pose, colours = _Pose(rng, flower, place, size), _individual(rng, flower)
         _draw_petals(rng, brush, pose, flower, colours)
@@ -218,7 +214,7 @@ def draw(flower, rng, width, height):
         figure = figure.reduce(SUPERSAMPLING)
         scene = lay_over(scene, figure, relief(rng, figure, size / SUPERSAMPLING, 0.1))
     if rng.random() < 0.45:
-        leaves = Image.new('RGBA', tuple(large))
+        leaves = clear_layer(large)
         brush = ImageDraw.Draw(leaves)
         draw_leaves(rng, brush, centre, radius * 2, int(rng.integers(1, 5)))
         scene = lay_over(scene, leaves)

@@ -38,7 +38,7 @@ BUILDS = {
     'Maple': ('palmate', 0.5, 0.5, (5, 5, 7), 0.60, 'toothed', 'pointed', (1,)),
     'Oak': ('feathered', 0.34, 0.58, (4, 5, 7), 0.55, 'entire', 'blunt', (1,)),
     'Beech': ('feathered', 0.34, 0.45, (0,), 0.0, 'scalloped', 'pointed', (1,)),
-    'Ash': ('compound', 0.20, 0.42, (0,), 0.0, 'toothed', 'pointed', (5, 7, 9)),
+    'Ash': ('compound', 0.26, 0.42, (0,), 0.0, 'toothed', 'pointed', (5, 7, 9)),
     'Ivy': ('palmate', 0.5, 0.5, (3, 5, 5), 0.40, 'entire', 'pointed', (1,)),
     'Willow': ('feathered', 0.15, 0.42, (0,), 0.0, 'toothed', 'tailed', (1,)),
     'Clover': ('trefoil', 0.40, 0.62, (0,), 0.0, 'entire', 'blunt', (3, 4, 5)),
@@ -55,12 +55,12 @@ class LeafSpecies:
     layout: str  # palmate, feathered, compound (leaflets along a stalk), trefoil (from one point)
     leaflets: int  # 1 unless compound or a trefoil
     width: float  # half that of a blade
-    widest: float  # where, from 0 at the foot to 1 at the tip
+    widest: float  # where, from 0 at the foot to 1 at the tip; a palmate blade has no such place
     lobes: int  # all of a palmate blade's, or those of a side; zero for none
     depth: float  # of the lobes, from 0 to 1
     margin: str  # one of MARGINS
     end: str  # one of ENDS
-    veins: int  # on a side
+    veins: int  # on a side, where there are no lobes
     pale_veins: bool
     ground: str
     pattern: str  # one of PATTERNS
@@ -93,8 +93,10 @@ def _candidate(rng, number):
     fields['lobes'] = int(rng.choice(build[3]))
     fields['leaflets'] = int(rng.choice(build[7]))
     fields['width'] = round(fields['width'] * float(rng.choice((0.72, 1.0, 1.3))), 4)
-    fields['widest'] = round(fields['widest'] + float(rng.choice((-0.12, 0.0, 0.1))), 4)
-    fields['depth'] = round(fields['depth'] * float(rng.choice((0.6, 1.0, 1.35))), 4)
+    if fields['layout'] != 'palmate':
+        fields['widest'] = round(fields['widest'] + float(rng.choice((-0.12, 0.0, 0.1))), 4)
+    depth = fields['depth'] * float(rng.choice((0.6, 1.0, 1.35)))
+    fields['depth'] = round(depth, 4) if fields['lobes'] else 0.0
     if rng.random() < 0.55:
         fields['margin'] = str(rng.choice(MARGINS))
     if rng.random() < 0.4:

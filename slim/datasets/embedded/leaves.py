@@ -7,7 +7,7 @@ hang, their size, place, light, wear and own colours, and what hides them are le
 import dataclasses
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import ImageDraw
 
 from slim.datasets.embedded.leaf_species import PALETTE, species
 from slim.datasets.embedded.scenery import (
@@ -20,6 +20,7 @@ from slim.datasets.embedded.scenery import (
 )
 from slim.datasets.embedded.shapes import (
     SUPERSAMPLING,
+    clear_layer,
     corners,
     dot,
     ink,
@@ -123,7 +124,7 @@ def _layout(leaf):
     """Foot, angle and length of each blade of a leaf that is about 1 long, those behind first."""
     if leaf.layout == 'compound':
         pairs = leaf.leaflets // 2
-        length = 1.25 / (pairs + 1.6)
+        length = 1.75 / (pairs + 1.8)
         layout = [
             ((-0.1 + 0.78 * k / pairs, 0.0), side * (64 - 4 * k), length * (1 - 0.03 * k))
             for k in range(pairs)
@@ -148,11 +149,13 @@ def _marks(leaf, blade, spots):
     if leaf.pattern == 'striped':
         if palmate:
             wedges = [vein[1:, 1] + 0.035 * np.array([[-1], [1]]) for vein in blade.veins]
-            return [np.array([[0, a], [0.5, a], [0.9, (a + b) / 2], [0.5, b]]) for (a,), (b,) in wedges]
+            return [
+                np.array([[0, a], [0.5, a], [0.9, (a + b) / 2], [0.5, b]]) for (a,), (b,) in wedges
+            ]
         return [patch(0.0, 0.97, -0.3, 0.3)]
     if leaf.pattern == 'zoned':
         if palmate:
-            return [np.concatenate([patch(0.45, 0.65, -1, 1, steps=40)])]
+            return [patch(0.45, 0.65, -1, 1, steps=40)]
         return [
             np.array([[0.38, 0], [0.5, side * 0.9], [0.66, side * 0.9], [0.56, 0]])
             for side in (-1, 1)
@@ -234,20 +237,23 @@ def draw(leaf, rng, width, height):
     ahead = turn([[1.0, 0.0]], angle)[0] * (1, -1)
     foot = centre - ahead * length * 0.46
 
-    behind = Image.new('RGBA', tuple(large))
+    behind = clear_layer(large)
     brush = ImageDraw.Draw(behind)
     wood = (GREENS + BROWNS)[int(rng.integers(len(GREENS + BROWNS)))]
     joint = foot - ahead * length * 0.3
-    twig = turn([[-2.4, rng.normal(0, 0.2)], [0, 0], [2.4, rng.normal(0, 0.2)]], rng.uniform(0, 180))
+    twig = turn(
+        [[-2.4, rng.normal(0, 0.2)], [0, 0], [2.4, rng.normal(0, 0.2)]], rng.uniform(0, 180)
+    )
     draw_stalk(brush, twig * length + joint, max(3, 0.05 * length), vary(rng, wood, 0.12))
     draw_leaves(rng, brush, centre, length * 1.5, int(rng.integers(0, 5)))
     scene = lay_over(scene, behind)
 
-    others = int(rng.choice((0, 1, 2), p=(0.4, 0.35, 0.25)))
-    figure = Image.new('RGBA', tuple(large))
+    others = int(rng.choice((0, 1, 2), p=(0.3, 0.35, 0.35)))
+    others += 2 * (leaf.width < 0.2)  # narrow leaves come in sprays
+    figure = clear_layer(large)
     brush = ImageDraw.Draw(figure)
     for number in range(others):
-        aside = angle + (-1) ** number * rng.uniform(65, 150)
+        aside = angle + (-1) ** number * rng.uniform(35, 150)
         start = joint + turn([[0.3, 0]], aside)[0] * (1, -1) * length
         _draw_leaf(rng, brush, leaf, start, aside, length * rng.uniform(0.6, 0.95), colours)
     _draw_leaf(rng, brush, leaf, foot, angle, length, colours)
@@ -255,7 +261,7 @@ def draw(leaf, rng, width, height):
     light = relief(rng, figure, length / 2 / SUPERSAMPLING, 0.07, 0.09)
     scene = lay_over(scene, figure, light)
     if rng.random() < 0.35:
-        leaves = Image.new('RGBA', tuple(large))
+        leaves = clear_layer(large)
         brush = ImageDraw.Draw(leaves)
         draw_leaves(rng, brush, centre, length, int(rng.integers(1, 4)))
         scene = lay_over(scene, leaves)

@@ -157,18 +157,19 @@ def draw_stalk(draw, points, width, colour):
 
 
 def relief(rng, layer, size, roundness, grain=0.06):
-    """The light on a drawn RGBA layer, float [height, width]: rounded edges and a fine texture.
+    """The light on a drawn layer, float [height, width]: rounded edges and a fine texture.
 
     Args:
         rng: chance, for the side the light comes from and for the texture.
-        layer: what was drawn, at the size of the scene.
+        layer: what was drawn (`shapes.clear_layer`), at the size of the scene.
         size: of the figure, in pixels of the layer.
         roundness: how strongly edges turn away from the light.
         grain: how strong the texture is.
     """
     width, height = layer.size
-    height_map = layer.getchannel('A').filter(ImageFilter.GaussianBlur(max(1.0, float(size) * 0.05)))
-    slope_y, slope_x = np.gradient(np.asarray(height_map, dtype=np.float32) / 255)
+    opacity = layer.getchannel(3)
+    opacity = opacity.filter(ImageFilter.GaussianBlur(max(1.0, float(size) * 0.05)))
+    slope_y, slope_x = np.gradient(np.asarray(opacity, dtype=np.float32) / 255)
     lit = slope_y * 0.85 + slope_x * rng.uniform(-0.8, 0.8)
     texture = cloudy(rng, width, height, max(2, size * 0.07), max(2, size * 0.05))
     return 1.0 + np.clip(lit * size * roundness, -0.4, 0.3) + grain * texture

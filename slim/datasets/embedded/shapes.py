@@ -116,3 +116,13 @@ def patch(left, right, low, high, steps=8):
     ends = np.array([[left, low], [right, low], [right, high], [left, high], [left, low]])
     sides = [a + share * (b - a) for a, b in zip(ends[:-1], ends[1:], strict=True)]
     return np.concatenate(sides)
+
+
+def clear_layer(size):
+    """A transparent layer of so many pixels, to draw on with opaque colours and to lay over.
+
+    Its mode is 'RGBa', colours times opacity: Pillow reduces it as it is, so that `lay_over` finds
+    edges weighed. An 'RGBA' layer it would reduce to unweighed colours, which leaves bright edges.
+    """
+    width, height = size
+    return Image.new('RGBa', (int(width), int(height)))
