@@ -11,6 +11,7 @@ from slim.datasets.embedded.bird_species import PALETTE, species
 from slim.datasets.embedded.scenery import background, draw_leaves, draw_perch
 from slim.datasets.embedded.shapes import (
     SUPERSAMPLING,
+    clear_layer,
     cloudy,
     corners,
     ink,
@@ -22,7 +23,7 @@ from slim.datasets.embedded.shapes import (
     vary,
 )
 
-REVISION = 1  # raise it when the same species is drawn differently
+REVISION = 2  # raise it when the same species is drawn differently
 __all__ = ['REVISION', 'draw', 'species']
 
 PALE, DARK = (238, 232, 212), (34, 30, 30)
@@ -216,9 +217,9 @@ def _individual(rng, bird):
 
 
 def _shade(rng, layer, size):
-    """The layer, RGBA, with the roundness and the feathers of a bird so many pixels long."""
+    """The layer, RGBa, with the roundness and the feathers of a bird so many pixels long."""
     width, height = layer.size
-    relief = layer.getchannel('A').filter(ImageFilter.GaussianBlur(size * 0.09))
+    relief = layer.getchannel(3).filter(ImageFilter.GaussianBlur(size * 0.09))
     slope_y, slope_x = np.gradient(np.asarray(relief, dtype=np.float32) / 255)
     lit = slope_y * 0.85 + slope_x * rng.uniform(-0.6, 0.6)
     feathers = cloudy(rng, width, height, size * 0.09, size * 0.03)
@@ -239,7 +240,7 @@ def draw(bird, rng, width, height):
     box = body.getbbox()  # never empty: a body may be cut by the frame, but is always in it
     plumage = plumage.crop(box).filter(ImageFilter.BoxBlur(pose.scale * 0.008))
 
-    figure = Image.new('RGBA', large)
+    figure = clear_layer(large)
     brush = ImageDraw.Draw(figure)
     foot = _draw_legs(rng, brush, pose, bird, colours)
     _draw_tail(brush, pose, bird, colours)
@@ -253,14 +254,14 @@ def draw(bird, rng, width, height):
     _paint_wing(rng, figure, pose, bird, colours)
     _draw_face(brush, pose, bird, colours)
 
-    perch = Image.new('RGBA', large)
+    perch = clear_layer(large)
     draw_perch(rng, ImageDraw.Draw(perch), foot, pose.scale)
     bark = 1 + 0.16 * cloudy(rng, width, height, 9, 4)
     scene = lay_over(scene, perch, bark)
     figure = figure.reduce(SUPERSAMPLING)
     scene = lay_over(scene, figure, _shade(rng, figure, pose.scale / SUPERSAMPLING))
     if rng.random() < 0.55:
-        leaves = Image.new('RGBA', large)
+        leaves = clear_layer(large)
         middle = pose.body([[0.0, 0.0]])[0]
         count = int(rng.integers(1, 7))
         draw_leaves(rng, ImageDraw.Draw(leaves), middle, pose.scale, count)

@@ -80,9 +80,8 @@ def lay_over(scene, layer, light=1.0):
 
     Args:
         scene: an RGB image.
-        layer: an RGBA image of the scene's size, or `SUPERSAMPLING` times that and then reduced.
-            It began transparent black and was drawn on with opaque colours, so that reduced its
-            colours are already weighed by its opacity.
+        layer: a `clear_layer`, drawn on with opaque colours, of the scene's size, or
+            `SUPERSAMPLING` times that and then reduced.
         light: a gain for each pixel of the layer, float [height, width], or one for all.
     """
     if layer.size != scene.size:
