@@ -36,7 +36,7 @@ AXLES = (0.32, -0.31)
 def _view(rng, width, height):
     """A chance view of any car whose middle stands on the ground at the view's origin."""
     yaw = rng.uniform(8, 40) * (-1 if rng.random() < 0.65 else 1)
-    scale = min(width / 1.12, height / 0.66) * rng.uniform(0.66, 1.0)
+    scale = min(width / 1.12, height / 0.66) * rng.uniform(0.74, 1.06)
     slack = np.maximum(0, (width - 1.05 * scale, height - 0.55 * scale)) / 2
     origin = np.array([width / 2, height / 2 + 0.17 * scale]) + slack * rng.uniform(-0.9, 0.9, 2)
     facing = 1 if rng.random() < 0.5 else -1
