@@ -18,6 +18,7 @@ from slim.datasets.embedded.shapes import (
     ink,
     lay_over,
     mix,
+    reduce_layer,
     ring,
     vary,
 )
@@ -37,12 +38,13 @@ STRIPS = np.radians(np.arange(-105, 136, 20))
 
 def _view(rng, width, height, flying):
     """A chance view of any aircraft, whose fuselage's middle is at the view's origin."""
-    scale = min(width / 1.1, height / 0.62) * rng.uniform(0.68, 1.02)
+    scale = min(width / 1.05, height / 0.55) * rng.uniform(0.72, 1.06)
     slack = np.maximum(0, (width - 1.0 * scale, height - 0.5 * scale)) / 2
     origin = np.array([width, height]) / 2 + slack * rng.uniform(-0.8, 0.8, 2)
     facing = 1 if rng.random() < 0.5 else -1
     yaw = rng.uniform(-40, 32)
-    pitch = rng.uniform(-24, 30) if flying else rng.uniform(4, 22)
+    # From above or below, so that the wings are seen and not only their edges.
+    pitch = rng.uniform(8, 34) * rng.choice((-0.8, 1.0)) if flying else rng.uniform(6, 26)
     roll = rng.normal(3, 8) if flying else rng.normal(0, 1.5)
     return View(yaw, pitch, roll, facing, scale, origin, rng.uniform(0.05, 0.35))
 
@@ -134,7 +136,9 @@ class _Aircraft:
             for one, other in zip(ends[:-1], ends[1:], strict=True):
                 self._join(one, other, colour, gain)
         if mouth and self.view.yaw < 8:
-            disc = self.view(np.column_stack([np.full(12, start + 0.002), around * radius + (y, z)]))
+            disc = self.view(
+                np.column_stack([np.full(12, start + 0.002), around * radius + (y, z)])
+            )
             self.fill(disc, self.colours['metal'], 1.15)
             inner = around * radius * 0.74 + (y, z)
             self.fill(self.view(np.column_stack([np.full(12, start + 0.004), inner])), DARK)
@@ -154,7 +158,9 @@ def _wing_point(kind, share, along):
     chord = kind.chord * (1 - 0.66 * share) if kind.sweep > 0.07 else kind.chord * (1 - 0.3 * share)
     x = kind.wing_x - kind.sweep * share - chord * along
     rise = kind.half_span * (0.09 if kind.wing_height < 0 else 0.0)
-    return np.array([x, kind.wing_height * kind.radius * 0.8 + rise * share, kind.half_span * share])
+    return np.array(
+        [x, kind.wing_height * kind.radius * 0.8 + rise * share, kind.half_span * share]
+    )
 
 
 def _draw_wing(craft, side):
@@ -208,10 +214,14 @@ def _draw_propeller(craft, hub, radius, spin):
         blade = [hub, hub + reach * radius * 0.6 + across, hub + reach * radius]
         blade += [hub + reach * radius * 0.6 - across]
         craft.fill(craft.view(np.array(blade)), DARK)
-        craft.stroke(craft.view([hub + reach * radius * 0.86, hub + reach * radius]), (226, 190, 60), 0.014)
+        craft.stroke(
+            craft.view([hub + reach * radius * 0.86, hub + reach * radius]), (226, 190, 60), 0.014
+        )
     nose = np.array([hub + (0.03, 0, 0), hub + (0, 0.018, 0), hub - (0, 0.018, 0)])
     craft.fill(craft.view(nose), craft.colours['paint'])
-    craft.fill(craft.view(ring(0.018, 10) @ np.array([[0, 1, 0], [0, 0, 1]]) + hub), craft.colours['paint'])
+    craft.fill(
+        craft.view(ring(0.018, 10) @ np.array([[0, 1, 0], [0, 0, 1]]) + hub), craft.colours['paint']
+    )
 
 
 def _draw_tail(craft, side):
@@ -392,7 +402,7 @@ def draw(kind, rng, width, height):
 
     figure = Image.new('RGBA', large)
     _draw_craft(_Aircraft(ImageDraw.Draw(figure), view, kind, colours, sun), gear, spin)
-    scene = lay_over(scene, figure, gloss)
+    scene = lay_over(scene, reduce_layer(figure), gloss)
     if flying:
         return scene
     return hide_a_little(rng, scene, ('post', 'bollard', 'box'))

@@ -18,6 +18,7 @@ from slim.datasets.embedded.shapes import (
     ink,
     lay_over,
     mix,
+    reduce_layer,
     ring,
     vary,
 )
@@ -133,7 +134,9 @@ def _draw_wheel(car, axle, near, colours, turned):
     elif model.wheel == 'holed':
         car.fill(disc(0.64), rim, 0.8)
         for angle in np.arange(8) * np.pi / 4 + turned:
-            spot = car.view([[*(hub + 0.44 * radius * np.array([np.cos(angle), np.sin(angle)])), z]])
+            spot = car.view(
+                [[*(hub + 0.44 * radius * np.array([np.cos(angle), np.sin(angle)])), z]]
+            )
             car.fill(ring(0.13 * radius * car.view.scale, 8) + spot, RUBBER)
     outline = disc(0.68)
     car.stroke(np.concatenate([outline, outline[:1]]), rim, 0.009, 1.05)
@@ -213,7 +216,9 @@ def _draw_rear(car, colours):
             lamp = ring(0.03, 12) + (high - 0.015, 0.15 * sign)
             car.fill(car.view(np.column_stack([np.full(12, x), lamp])), red)
         else:
-            inner, base = (0.155, low + 0.02) if model.rear_lamp == 'upright' else (0.06, high - 0.03)
+            inner, base = (
+                (0.155, low + 0.02) if model.rear_lamp == 'upright' else (0.06, high - 0.03)
+            )
             car.fill(car.end(x, (inner * sign, base, 0.192 * sign, high)), red)
     car.fill(car.end(x, (-0.055, low + 0.02, 0.055, low + 0.055)), (222, 220, 206))
 
@@ -352,5 +357,5 @@ def draw(model, rng, width, height):
             car.fill(car.side(arch * (1, 1.0) + (0, 0.012)), RUBBER, 1.5)
         car.fill(car.side(np.maximum(arch, (-1, SILL - 0.01))), RUBBER, 0.5)
         _draw_wheel(car, axle, True, colours, turned)
-    scene = lay_over(scene, figure, light)
+    scene = lay_over(scene, reduce_layer(figure), light)
     return hide_a_little(rng, scene, ('post', 'bollard', 'box'))

@@ -18,6 +18,7 @@ from slim.datasets.embedded.shapes import (
     ink,
     lay_over,
     mix,
+    reduce_layer,
     ring,
     smooth_line,
     vary,
@@ -30,7 +31,7 @@ __all__ = ['REVISION', 'draw', 'species']
 CLAYS = ((176, 104, 70), (142, 88, 62), (196, 160, 120), (96, 76, 68))
 GLAZES = ((226, 220, 204), (58, 92, 140), (84, 128, 112), (178, 142, 84), (120, 60, 48))
 GLAZES += ((66, 70, 76), (150, 176, 186), (196, 112, 64), (206, 190, 150))
-INKS = ((40, 50, 92), (52, 36, 32), (232, 226, 212), (150, 52, 40), (34, 84, 74))
+INKS = ((40, 50, 92), (52, 36, 32), (232, 226, 212), (150, 52, 40), (34, 84, 74), (236, 206, 130))
 FRONT = np.radians(np.arange(-90, 91, 15))  # round the visible half, 0 towards the camera
 
 
@@ -40,7 +41,7 @@ def _view(rng, width, height):
     slack = np.maximum(0, (width - 1.1 * scale, height - 1.3 * scale)) / 2
     origin = np.array([width / 2, height / 2 + 0.54 * scale]) + slack * rng.uniform(-1, 1, 2)
     facing = 1 if rng.random() < 0.5 else -1
-    pitch, roll = rng.uniform(4, 24), rng.normal(0, 3.5)
+    pitch, roll = rng.uniform(4, 24), rng.normal(0, 2.2)
     return View(0, pitch, roll, facing, scale, origin, rng.uniform(0.02, 0.25))
 
 
@@ -49,19 +50,29 @@ def _individual(rng):
     clay, glaze = (vary(rng, choose(rng, some), 0.14) for some in (CLAYS, GLAZES))
     if rng.random() < 0.3:
         glaze = vary(rng, clay, 0.05)
-    # Ornament and second glaze can always be seen on the first.
-    far = [one for one in INKS if abs(np.mean(one) - glaze.mean()) > 75]
-    second = [one for one in GLAZES if abs(np.mean(one) - glaze.mean()) > 50]
-    colours = {'clay': clay, 'glaze': glaze, 'ink': vary(rng, choose(rng, far), 0.08)}
-    colours['second'] = vary(rng, choose(rng, second), 0.1)
+    # Ornament and second glaze can always be seen, each on the other too.
+    dark = glaze.mean() < 125
+    second = [one for one in GLAZES if abs(np.mean(one) - glaze.mean()) > 40]
+    pale = [one for one in INKS if (np.mean(one) > 125) == dark]
+    colours = {'clay': clay, 'glaze': glaze, 'second': vary(rng, choose(rng, second), 0.08)}
+    colours['ink'] = vary(rng, choose(rng, pale), 0.08)
+    on_second = [one for one in INKS if (np.mean(one) > 125) == (colours['second'].mean() < 125)]
+    colours['ink_on_second'] = vary(rng, choose(rng, on_second), 0.08)
     return colours
+
+
+def _base(style):
+    """Height of what the body stands on."""
+    return {'plain': 0.0, 'ring': 0.06, 'stem': 0.16}[style.foot]
+
+
+def _neck(style):
+    return style.neck_height + {'short': 0.07, 'plain': 0.0, 'long': -0.1}[style.neck]
 
 
 def _profile(style):
     """Heights and radii of the body from the foot to the lip, both [n], heights rising."""
-    neck = style.neck_height + {'short': 0.07, 'plain': 0.0, 'long': -0.1}[style.neck]
-    neck = min(neck, 0.95)
-    base, foot = {'plain': 0.0, 'ring': 0.06, 'stem': 0.16}[style.foot], style.foot_radius
+    neck, base, foot = min(_neck(style), 0.95), _base(style), style.foot_radius
     belly = mix(base, 1, style.belly_height)
     points = [[base, foot], [mix(base, belly, 0.55), mix(foot, style.belly_radius, 0.78)]]
     points += [[belly, style.belly_radius]]
@@ -127,8 +138,7 @@ class _Pot:
 
 def _motif_at(style):
     """Lowest and highest height of the band of ornament."""
-    neck = style.neck_height + {'short': 0.07, 'plain': 0.0, 'long': -0.1}[style.neck]
-    base = {'plain': 0.0, 'ring': 0.06, 'stem': 0.16}[style.foot]
+    neck, base = _neck(style), _base(style)
     belly = mix(base, 1, style.belly_height)
     middle = {'belly': belly, 'shoulder': mix(belly, neck, 0.62)}
     middle |= {'base': mix(base, belly, 0.38), 'neck': (1 + min(neck, 0.93)) / 2 - 0.02}
@@ -138,8 +148,9 @@ def _motif_at(style):
 
 def _draw_motif(pot, colours):
     """One band of a repeated ornament round the body."""
-    style, colour = pot.style, colours['ink']
-    low, high = _motif_at(style)
+    style, (low, high) = pot.style, _motif_at(pot.style)
+    dipped = style.glaze == 'dipped' and style.place in ('shoulder', 'neck')
+    colour = colours['ink_on_second' if dipped or style.glaze == 'panelled' else 'ink']
     middle, tall = (low + high) / 2, high - low
     # As many as make each about as wide as high.
     count = max(6, round(2 * np.pi * float(pot.radius(middle)) / (tall * 0.95)))
@@ -204,7 +215,7 @@ def _draw_handles(pot, colours, turn_of, behind):
         )
     else:
         path = np.array([[start, high], [out, high], [out, high - 0.06], [end, low]])
-    for side in ((-1, 1) if style.handles == 2 else (-1,)):
+    for side in (-1, 1) if style.handles == 2 else (-1,):
         angle = turn_of + (np.pi / 2 if side == 1 else -np.pi / 2)
         if (np.cos(angle) <= 0) != behind:
             continue
@@ -217,9 +228,12 @@ def _draw_handles(pot, colours, turn_of, behind):
 def _draw_spout(pot, colours, turn_of):
     if not pot.style.spout:
         return
-    base = float(pot.radius(0.4)) * 0.9
-    lower = smooth_line([[base, 0.22], [base + 0.16, 0.36], [base + 0.24, 0.7], [base + 0.33, 0.84]])
-    upper = smooth_line([[base + 0.24, 0.88], [base + 0.15, 0.72], [base + 0.08, 0.6], [base, 0.55]])
+    low, high = (mix(_base(pot.style), 1, share) for share in (0.24, 0.5))
+    inner, outer = float(pot.radius(low)) * 0.8, float(pot.radius(high)) * 0.9
+    out = max(inner, outer)
+    lower = [[inner, low], [out + 0.15, low + 0.12], [out + 0.23, 0.7], [out + 0.32, 0.84]]
+    upper = [[out + 0.23, 0.88], [out + 0.14, 0.74], [out + 0.06, high + 0.06], [outer, high]]
+    lower, upper = smooth_line(lower), smooth_line(upper)
     path = np.concatenate([lower, upper])
     across, ahead = path[:, 0] * np.cos(turn_of), path[:, 0] * np.sin(-turn_of)
     points = pot.view(np.stack([across, path[:, 1], ahead], axis=1))
@@ -258,7 +272,7 @@ def _draw_lid(pot, colours):
 def _draw_body(pot, colours):
     style, heights, radii = pot.style, pot.heights, pot.radii
     pot.turned(heights, radii, colours['glaze'])
-    base = {'plain': 0.0, 'ring': 0.06, 'stem': 0.16}[style.foot]
+    base = _base(style)
     belly = mix(base, 1, style.belly_height)
     if style.glaze == 'dipped':
         pot.band(belly + 0.03, 0.999, colours['second'])
@@ -327,7 +341,7 @@ def draw(style, rng, width, height):
     figure.paste(body, mask=mask)
     _draw_handles(pot, colours, turn_of, False)
     gain, gleam = _gloss(rng, mask, width)
-    scene = lay_over(scene, figure, gain * mottle)
+    scene = lay_over(scene, reduce_layer(figure), gain * mottle)
     white = Image.fromarray((255 * gleam).astype(np.uint8))
     scene.paste((250, 250, 246), mask=white)
     return hide_a_little(rng, scene, ('box', 'bowl', 'bowl', 'post'))

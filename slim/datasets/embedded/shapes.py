@@ -111,6 +111,15 @@ def ring(radius, count=20):
     return radius * np.stack([np.cos(around), np.sin(around)], axis=1)
 
 
+def reduce_layer(layer):
+    """The RGBA layer of opaque colours, reduced for `lay_over`, its colours weighed by its opacity.
+
+    Pillow reduces an RGBA image so that its colours are as bright at the edge as inside, which
+    added to a scene makes a pale rim; it keeps them weighed in the mode RGBa.
+    """
+    return layer.convert('RGBa').reduce(SUPERSAMPLING)
+
+
 class View:
     """How a camera sees a solid thing: calling it turns points [n, 3] into canvas points [n, 2].
 
@@ -141,7 +150,9 @@ class View:
 
     def __call__(self, points):
         points = np.asarray(points, dtype=np.float64)
-        return points @ self._axes / (1 - self.depth * (points @ self._nearer))[:, None] + self.origin
+        return (
+            points @ self._axes / (1 - self.depth * (points @ self._nearer))[:, None] + self.origin
+        )
 
     def nearness(self, direction):
         """How much a direction [3] points at the camera, -1 to 1 if it is of length 1."""

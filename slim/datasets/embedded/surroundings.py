@@ -16,6 +16,7 @@ from slim.datasets.embedded.shapes import (
     ink,
     lay_over,
     mix,
+    reduce_layer,
     ring,
     smooth_line,
     vary,
@@ -43,10 +44,13 @@ def _shade_down(image, top, bottom, first, last):
 def _sky(rng, image, draw, rim):
     top, bottom = choose(rng, SKIES)
     _shade_down(image, vary(rng, top, 0.08), vary(rng, bottom, 0.05), 0, rim)
-    for _ in range(int(rng.integers(0, 5))):  # clouds
-        spot = rng.uniform(0, 1, 2) * (image.width, max(rim, 1))
-        size = rng.uniform(0.05, 0.2, 2) * image.width * (1.6, 0.3)
-        draw.ellipse((*(spot - size), *(spot + size)), fill=ink((240, 240, 240), 0.96))
+    white = ink(mix(bottom, (246, 246, 248), rng.uniform(0.3, 0.9)))
+    for _ in range(int(rng.integers(0, 5))):
+        spot, size = rng.uniform(0, 1, 2) * (image.width, max(rim, 1)), rng.uniform(0.1, 0.3)
+        lumps = spot + rng.normal(0, 0.5, (6, 2)) * size * image.width * (1, 0.16)
+        for lump, radius in zip(lumps, rng.uniform(0.15, 0.5, 6) * size, strict=True):
+            half = radius * image.width * np.array([1, 0.5])
+            draw.ellipse((*(lump - half), *(lump + half)), fill=white)
 
 
 def _bricks(rng, image, draw, rim):
@@ -272,7 +276,10 @@ def hide_a_little(rng, scene, kinds):
     elif kind == 'box':
         inner, top = width * rng.uniform(0.06, 0.16), height * rng.uniform(0.55, 0.8)
         left, right = (0, inner) if side == 0 else (width - inner, width)
-        box, round_off = (left - 40 * (1 - side), top, right + 40 * side, height + 40), height * 0.05
+        box, round_off = (
+            (left - 40 * (1 - side), top, right + 40 * side, height + 40),
+            height * 0.05,
+        )
         draw.rounded_rectangle(box, round_off, fill=ink(colour, 0.8))
         draw.line((left, top + round_off, right, top + round_off), fill=ink(colour, 1.2), width=4)
     else:
@@ -281,4 +288,4 @@ def hide_a_little(rng, scene, kinds):
         for radius, gain, shift in ((1.0, 0.7, 0.0), (0.86, 1.0, -0.06), (0.2, 1.35, -0.5)):
             spot = centre + np.array([shift * (2 * side - 1), 0.6 * shift]) * size
             draw.polygon(corners(ring(radius * size) + spot), fill=ink(colour, gain))
-    return lay_over(scene, layer)
+    return lay_over(scene, reduce_layer(layer))
