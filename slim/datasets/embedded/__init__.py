@@ -8,15 +8,18 @@ dataset is the same bytes on every run, by however many processes (of one versio
     domains.py        the table of domains, and the families
     writing.py        a domain on disk, in the layout of every other dataset
     photograph.py     light, lens, sensor, JPEG: a drawn scene becomes a photograph
-    birds.py          the family of birds: pose and drawing
-    flowers.py, butterflies.py, leaves.py
-                      the other families of nature
     sequences.py      the classes of a family, one apart from another
-    bird_species.py   which birds there are, and their names
-    flower_species.py, butterfly_species.py, leaf_species.py
-                      the same for the other families
+    birds.py, butterflies.py, flowers.py, leaves.py
+                      nature-like families: pose and drawing
+    bird_species.py, butterfly_species.py, flower_species.py, leaf_species.py
+                      which species there are, and their names
     scenery.py        backgrounds, stalks, perches and leaves, for every nature-like family
-    shapes.py         curves, colours and textures
+    cars.py, aircraft.py, pots.py
+                      object-like families: view, paint and drawing
+    car_models.py, aircraft_types.py, pot_styles.py
+                      which models there are, and their names
+    surroundings.py   streets, aprons, rooms and posts, for every object-like family
+    shapes.py         curves, colours, textures and views
 
 `write_domain(name, folder)` writes `images/<class folder>/<name>.jpg`, `train.txt`, `val.txt` and
 `labels.txt`, as every dataset has them, and `domain.json`, which tells a later run what it finds.

@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from slim.datasets.embedded.shapes import (
+    choose,
     cloudy,
     corners,
     ink,
@@ -24,10 +25,6 @@ SKIES += (((206, 170, 140), (238, 214, 176)), ((70, 116, 170), (150, 190, 218)))
 WATERS = ((72, 110, 132), (96, 122, 112), (60, 88, 110), (128, 146, 150))
 
 
-def _choose(rng, colours):
-    return colours[int(rng.integers(len(colours)))]
-
-
 def _upright_gradient(top, bottom, width, height):
     share = np.linspace(0, 1, height, dtype=np.float32)[:, None, None]
     column = np.asarray(top, np.float32) * (1 - share) + np.asarray(bottom, np.float32) * share
@@ -35,14 +32,14 @@ def _upright_gradient(top, bottom, width, height):
 
 
 def _sky(rng, width, height):
-    top, bottom = _choose(rng, SKIES)
+    top, bottom = choose(rng, SKIES)
     pixels = _upright_gradient(vary(rng, top, 0.08), vary(rng, bottom, 0.05), width, height)
     clouds = cloudy(rng, width, height, width / 4, height / 6)[..., None]
     return pixels + np.clip(clouds, 0, 1) * rng.uniform(0, 70)
 
 
 def _water(rng, width, height):
-    colour = vary(rng, _choose(rng, WATERS), 0.12)
+    colour = vary(rng, choose(rng, WATERS), 0.12)
     pixels = _upright_gradient(colour * 1.25, colour * 0.8, width, height)
     ripples = cloudy(rng, width, height, width / 5, rng.uniform(2, 6))
     return pixels * (1 + 0.28 * ripples[..., None])
@@ -50,11 +47,11 @@ def _water(rng, width, height):
 
 def _foliage(rng, width, height):
     """Blurred blobs of light and leaf, as a long lens makes of a hedge."""
-    base = vary(rng, _choose(rng, GREENS), 0.15)
+    base = vary(rng, choose(rng, GREENS), 0.15)
     image = Image.new('RGB', (width, height), ink(base, 0.7))
     draw = ImageDraw.Draw(image)
     for _ in range(int(rng.integers(18, 46))):
-        colour = mix(base, _choose(rng, GREENS), 0.7) * rng.uniform(0.45, 1.45)
+        colour = mix(base, choose(rng, GREENS), 0.7) * rng.uniform(0.45, 1.45)
         x, y = rng.uniform(0, width), rng.uniform(0, height)
         radius = rng.uniform(0.04, 0.16) * max(width, height)
         draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=ink(colour))
@@ -63,14 +60,14 @@ def _foliage(rng, width, height):
 
 def _reeds(rng, width, height):
     """Stems before a hazy bank."""
-    base = vary(rng, _choose(rng, GREENS + BROWNS), 0.12)
+    base = vary(rng, choose(rng, GREENS + BROWNS), 0.12)
     pale = mix(base, (220, 214, 190), 0.55)
     pixels = _upright_gradient(pale, base, width, height)
     image = Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
     draw = ImageDraw.Draw(image)
     for _ in range(int(rng.integers(10, 36))):
         x, lean = rng.uniform(-0.1, 1.1) * width, rng.normal(0, 0.12) * width
-        colour = mix(base, _choose(rng, GREENS + BROWNS), 0.6) * rng.uniform(0.6, 1.3)
+        colour = mix(base, choose(rng, GREENS + BROWNS), 0.6) * rng.uniform(0.6, 1.3)
         ends = (x, height, x + lean, height * rng.uniform(-0.2, 0.5))
         draw.line(ends, fill=ink(colour), width=int(rng.integers(2, 7)))
     return image.filter(ImageFilter.GaussianBlur(rng.uniform(1, 4)))
@@ -84,7 +81,7 @@ def _twigs(rng, width, height):
     for _ in range(int(rng.integers(4, 12))):
         start = rng.uniform(-0.2, 1.2, size=2) * (width, height)
         bends = np.cumsum(rng.normal(0, 0.25, size=(4, 2)) * (width, height * 0.7), axis=0)
-        colour = ink(vary(rng, _choose(rng, BROWNS), 0.2))
+        colour = ink(vary(rng, choose(rng, BROWNS), 0.2))
         line = corners(smooth_line(start + bends))
         draw.line(line, fill=colour, width=int(rng.integers(2, 7)), joint='curve')
     return image.filter(ImageFilter.GaussianBlur(rng.uniform(1, 4)))
@@ -92,7 +89,7 @@ def _twigs(rng, width, height):
 
 def _bank(rng, width, height):
     """Open ground: earth, moss or dry grass, with a far rim."""
-    near = vary(rng, _choose(rng, BROWNS + GREENS), 0.15)
+    near = vary(rng, choose(rng, BROWNS + GREENS), 0.15)
     far = mix(near, (190, 196, 190), rng.uniform(0.3, 0.7))
     pixels = _upright_gradient(far, near, width, height)
     lumps = cloudy(rng, width, height, width / 9, height / 14)
@@ -112,7 +109,7 @@ def background(rng, width, height):
 
 def draw_perch(rng, draw, foot, size):
     """Draws something to stand on through the foot, a point [2]; `size` is a bird's, in pixels."""
-    colour = vary(rng, _choose(rng, BROWNS), 0.15)
+    colour = vary(rng, choose(rng, BROWNS), 0.15)
     if rng.random() < 0.72:
         slope, thick = rng.normal(0, 0.22), size * rng.uniform(0.05, 0.12)
         across = np.array([-6.0, -2.0, -0.6, 0.0, 0.6, 2.0, 6.0])[:, None] * size
@@ -133,7 +130,7 @@ def draw_perch(rng, draw, foot, size):
 
 def draw_leaves(rng, draw, centre, size, count):
     """Draws leaves in front of whatever lies about the centre, a point [2], within its size."""
-    colour = vary(rng, _choose(rng, GREENS), 0.15)
+    colour = vary(rng, choose(rng, GREENS), 0.15)
     leaf = np.array([[-1, 0], [-0.4, 0.3], [0.3, 0.26], [1, 0], [0.3, -0.26], [-0.4, -0.3]])
     for _ in range(count):
         angle, length = rng.uniform(-180, 180), size * rng.uniform(0.09, 0.19)
