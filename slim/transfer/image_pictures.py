@@ -4,6 +4,7 @@ Drawn as `confusion_picture` draws, without any state of matplotlib's.
 """
 
 import io
+import textwrap
 
 import numpy as np
 
@@ -156,8 +157,6 @@ def _grid(rows, columns, widths):
 
 def _draw_image(axes, path, colour, title='', below='', weight='normal'):
     """Draws an image in a frame, its title in two lines if it is long."""
-    import textwrap
-
     axes.axis('on')
     axes.imshow(thumbnail(path))
     axes.set(xticks=[], yticks=[])
