@@ -2,6 +2,7 @@
 # Sets everything up and runs the main job without a download: about 4 minutes on 2 cores.
 #
 #   ./demo.sh
+#   ./demo.sh data        only step 1/6: draws the photographs and writes them as TFRecords
 #
 # Draws two datasets of birds, 24 and 12 species that have none in common. Pre-trains a quarter-width
 # Inception-V3 on the first, which stands for a released checkpoint, fine-tunes it on the second,
@@ -9,6 +10,15 @@
 # remove data/demo*, checkpoints/demo* and feature/demo* to start anew.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
+
+usage='usage: ./demo.sh         sets everything up and runs the main job, about 4 minutes
+       ./demo.sh data    sets everything up and draws the photographs, no more'
+case "$#:${1:-}" in
+    0: | 1:data) ;;
+    1:--help | 1:-h) echo "$usage"; exit 0 ;;
+    *) echo "$usage" >&2; exit 1 ;;
+esac
+
 ./setup.sh
 python=.venv/bin/python
 
@@ -25,6 +35,7 @@ for name in demo_source demo; do
     $python prepare_dataset.py --dataset_name=$name
     $python convert_dataset.py --dataset_name=$name --num_shards=4
 done
+if [ "${1:-}" = data ]; then exit 0; fi
 
 say '2/6  pre-train on demo_source: 24 species'
 DATASET_NAME=demo_source CHECKPOINT_PATH= TRAINABLE_SCOPES= OPTIMIZER=adam LR=0.006 \
