@@ -9,9 +9,13 @@ dataset is the same bytes on every run, by however many processes (of one versio
     writing.py        a domain on disk, in the layout of every other dataset
     photograph.py     light, lens, sensor, JPEG: a drawn scene becomes a photograph
     birds.py          the family of birds: pose and drawing
+    flowers.py, butterflies.py, leaves.py
+                      the other families of nature
     sequences.py      the classes of a family, one apart from another
     bird_species.py   which birds there are, and their names
-    scenery.py        backgrounds, perches and leaves, for every nature-like family
+    flower_species.py, butterfly_species.py, leaf_species.py
+                      the same for the other families
+    scenery.py        backgrounds, stalks, perches and leaves, for every nature-like family
     shapes.py         curves, colours and textures
 
 `write_domain(name, folder)` writes `images/<class folder>/<name>.jpg`, `train.txt`, `val.txt` and

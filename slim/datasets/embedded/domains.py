@@ -7,14 +7,16 @@ import types
 
 import numpy as np
 
-from slim.datasets.embedded import birds, photograph
+from slim.datasets.embedded import birds, butterflies, flowers, leaves, photograph
 from slim.errors import UserError, nearest
 
 # A family is a module with
 #   species(numbers)                     its classes: frozen dataclasses with a unique `name`,
 #   draw(species, rng, width, height)    a sharp RGB image of one of them,
 #   REVISION                             raised whenever the same class is drawn differently.
-FAMILIES = types.MappingProxyType({'birds': birds})
+FAMILIES = types.MappingProxyType(
+    {'birds': birds, 'butterflies': butterflies, 'flowers': flowers, 'leaves': leaves}
+)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -146,3 +146,30 @@ def draw_leaves(rng, draw, centre, size, count):
         draw.polygon(corners(half), fill=ink(colour, gain * 1.16))
         midrib = turn(np.array([[-1.5, 0], [0.95, 0]]) * length, angle) + spot
         draw.line(corners(midrib), fill=ink(colour, gain * 0.7), width=max(1, round(length / 14)))
+
+
+def draw_stalk(draw, points, width, colour):
+    """Draws a round stalk along the smooth line through the points [n, 2], `width` pixels thick."""
+    line = smooth_line(points)
+    for shift, share, gain in ((0.0, 1.0, 0.62), (-0.14, 0.66, 0.96), (-0.24, 0.24, 1.2)):
+        path = corners(line + (shift * width, shift * width))
+        draw.line(path, fill=ink(colour, gain), width=max(1, round(width * share)), joint='curve')
+
+
+def relief(rng, layer, size, roundness, grain=0.06):
+    """The light on a drawn layer, float [height, width]: rounded edges and a fine texture.
+
+    Args:
+        rng: chance, for the side the light comes from and for the texture.
+        layer: what was drawn (`shapes.clear_layer`), at the size of the scene.
+        size: of the figure, in pixels of the layer.
+        roundness: how strongly edges turn away from the light.
+        grain: how strong the texture is.
+    """
+    width, height = layer.size
+    opacity = layer.getchannel(3)
+    opacity = opacity.filter(ImageFilter.GaussianBlur(max(1.0, float(size) * 0.05)))
+    slope_y, slope_x = np.gradient(np.asarray(opacity, dtype=np.float32) / 255)
+    lit = slope_y * 0.85 + slope_x * rng.uniform(-0.8, 0.8)
+    texture = cloudy(rng, width, height, max(2, size * 0.07), max(2, size * 0.05))
+    return 1.0 + np.clip(lit * size * roundness, -0.4, 0.3) + grain * texture

@@ -4,6 +4,7 @@ Class k is the same whoever asks for it, so disjoint ranges of numbers are disjo
 """
 
 import dataclasses
+import itertools
 
 import numpy as np
 
@@ -41,3 +42,41 @@ class Sequence:
         chosen = candidates[int(np.argmax(nearest))]
         taken = {one.name for one in self._known}
         return dataclasses.replace(chosen, name=self.name(chosen, number, taken))
+
+
+def differences(first, second, palette, colours, kinds, sizes):
+    """How different two species look: the sum of the weights of the fields they differ in.
+
+    Args:
+        first, second: dataclasses with the fields named below.
+        palette: sRGB triples by name.
+        colours, kinds, sizes: weights by field. A colour, a name in the palette, counts by how far
+            apart the two are, a kind in whole, a size (above zero) by the logarithm of its ratio.
+    """
+    total = 0.0
+    for field, weight in colours.items():
+        apart = np.subtract(palette[getattr(first, field)], palette[getattr(second, field)])
+        total += weight * min(1.0, float(np.hypot.reduce(apart)) / 150)
+    for field, weight in kinds.items():
+        total += weight * (getattr(first, field) != getattr(second, field))
+    for field, weight in sizes.items():
+        total += weight * abs(float(np.log(getattr(first, field) / getattr(second, field))))
+    return total
+
+
+def common_name(words, noun, number, taken):
+    """A common name nobody has yet: the noun behind as few of its describing words as that takes.
+
+    Args:
+        words: a list, the most striking first.
+        noun: what the whole genus is called.
+        number: of the species; each starts at another of the striking words, for variety.
+        taken: a set of names.
+    """
+    first = number % min(3, len(words))
+    words = words[first:] + words[:first]
+    for count in range(1, len(words) + 1):
+        for some in itertools.permutations(words, count):
+            if (name := ' '.join((*some, noun))) not in taken:
+                return name
+    raise ValueError(f'every name of a {noun} that is {", ".join(words)} is taken')

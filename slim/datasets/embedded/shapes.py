@@ -98,3 +98,31 @@ def lay_over(scene, layer, light=1.0):
     np.clip(pixels, 0, 255, out=pixels)
     scene.paste(Image.fromarray(pixels.astype(np.uint8)), box[:2])
     return scene
+
+
+def dot(draw, centre, radius, fill):
+    """Draws a filled disc about the centre, a point [2]."""
+    x, y = centre
+    draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=fill)
+
+
+def patch(left, right, low, high, steps=8):
+    """The outline [4 * steps, 2] of an upright rectangle, a point at each of so many steps a side.
+
+    Petals, wings and leaf blades are unit rectangles bent into shape: a patch of the rectangle
+    bends with them, so that markings follow the outline and need no clipping.
+    """
+    share = np.arange(steps)[:, None] / steps
+    ends = np.array([[left, low], [right, low], [right, high], [left, high], [left, low]])
+    sides = [a + share * (b - a) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+    return np.concatenate(sides)
+
+
+def clear_layer(size):
+    """A transparent layer of so many pixels, to draw on with opaque colours and to lay over.
+
+    Its mode is 'RGBa', colours times opacity: Pillow reduces it as it is, so that `lay_over` finds
+    edges weighed. An 'RGBA' layer it would reduce to unweighed colours, which leaves bright edges.
+    """
+    width, height = size
+    return Image.new('RGBa', (int(width), int(height)))
