@@ -15,8 +15,15 @@ dataset is the same bytes on every run, by however many processes (of one versio
     bird_species.py   which birds there are, and their names
     flower_species.py, butterfly_species.py, leaf_species.py
                       the same for the other families
+    cars.py           the family of cars: view, paint and drawing
+    car_models.py     which cars there are, and their names
+    aircraft.py       the family of aircraft: attitude, livery and drawing
+    aircraft_types.py which aircraft there are, and their names
+    pots.py           the family of pots: view, glazes and drawing
+    pot_styles.py     which pots there are, and their names
     scenery.py        backgrounds, stalks, perches and leaves, for every nature-like family
-    shapes.py         curves, colours and textures
+    surroundings.py   streets, aprons, rooms and posts, for every object-like family
+    shapes.py         curves, colours, textures and views
 
 `write_domain(name, folder)` writes `images/<class folder>/<name>.jpg`, `train.txt`, `val.txt` and
 `labels.txt`, as every dataset has them, and `domain.json`, which tells a later run what it finds.

@@ -7,7 +7,16 @@ import types
 
 import numpy as np
 
-from slim.datasets.embedded import birds, butterflies, flowers, leaves, photograph
+from slim.datasets.embedded import (
+    aircraft,
+    birds,
+    butterflies,
+    cars,
+    flowers,
+    leaves,
+    photograph,
+    pots,
+)
 from slim.errors import UserError, nearest
 
 # A family is a module with
@@ -15,7 +24,15 @@ from slim.errors import UserError, nearest
 #   draw(species, rng, width, height)    a sharp RGB image of one of them,
 #   REVISION                             raised whenever the same class is drawn differently.
 FAMILIES = types.MappingProxyType(
-    {'birds': birds, 'butterflies': butterflies, 'flowers': flowers, 'leaves': leaves}
+    {
+        'aircraft': aircraft,
+        'birds': birds,
+        'butterflies': butterflies,
+        'cars': cars,
+        'flowers': flowers,
+        'leaves': leaves,
+        'pots': pots,
+    }
 )
 
 

@@ -1,11 +1,11 @@
-"""Curves, colours and textures that every family of drawings is made of.
+"""Curves, colours, textures and views that every family of drawings is made of.
 
-Points are float arrays [n, 2]; colours are sRGB triples from 0 to 255; `rng` is always a
+Points are float arrays [n, 2], of a `View` [n, 3]; colours are sRGB triples from 0 to 255; `rng` is always a
 `numpy.random.Generator`, the only source of chance.
 """
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFilter
 
 SUPERSAMPLING = 2  # shapes are drawn this much larger and reduced, which smooths their edges
 
@@ -126,3 +126,82 @@ def clear_layer(size):
     """
     width, height = size
     return Image.new('RGBa', (int(width), int(height)))
+
+
+def choose(rng, options):
+    """One of the options, a sequence, all equally likely."""
+    return options[int(rng.integers(len(options)))]
+
+
+def ring(radius, count=20):
+    """Points [count, 2] evenly round a circle about the origin."""
+    around = np.arange(count) * (2 * np.pi / count)
+    return radius * np.stack([np.cos(around), np.sin(around)], axis=1)
+
+
+def reduce_layer(layer):
+    """The RGBA layer of opaque colours, reduced for `lay_over`, its colours weighed by its opacity.
+
+    Pillow reduces an RGBA image so that its colours are as bright at the edge as inside, which
+    added to a scene makes a pale rim; it keeps them weighed in the mode RGBa.
+    """
+    return layer.convert('RGBa').reduce(SUPERSAMPLING)
+
+
+class View:
+    """How a camera sees a solid thing: calling it turns points [n, 3] into canvas points [n, 2].
+
+    In the thing's own frame x is ahead, y up and z towards the camera.
+
+    Attributes:
+        yaw: degrees the thing is turned about its upright; below zero its front comes nearer.
+        pitch: degrees the camera stands above it, below zero under it.
+        roll: degrees the picture is turned.
+        facing: 1 to look right, -1 to look left.
+        scale: canvas pixels of a length of 1 at the thing's origin.
+        origin: canvas point [2] of the thing's origin.
+        depth: perspective: how much larger things become for each length that they are nearer.
+    """
+
+    def __init__(self, yaw, pitch, roll, facing, scale, origin, depth):
+        self.yaw, self.pitch, self.roll, self.facing = yaw, pitch, roll, facing
+        self.scale, self.origin, self.depth = scale, np.asarray(origin), depth
+        (sin_yaw, sin_pitch), (cos_yaw, cos_pitch) = (
+            function(np.radians([yaw, pitch])) for function in (np.sin, np.cos)
+        )
+        across = np.array([cos_yaw, 0, sin_yaw])
+        nearer = np.array([-sin_yaw, 0, cos_yaw])
+        up = np.array([0, cos_pitch, 0]) - sin_pitch * nearer
+        picture = turn(np.stack([across, up]).T, roll)
+        self._axes = picture * (facing, -1) * scale
+        self._nearer = cos_pitch * nearer + (0, sin_pitch, 0)
+
+    def __call__(self, points):
+        points = np.asarray(points, dtype=np.float64)
+        return (
+            points @ self._axes / (1 - self.depth * (points @ self._nearer))[:, None] + self.origin
+        )
+
+    def nearness(self, direction):
+        """How much a direction [3] points at the camera, -1 to 1 if it is of length 1."""
+        return float(np.dot(direction, self._nearer))
+
+    def pixels(self, length):
+        """A length in whole canvas pixels, at least one."""
+        return max(1, round(length * self.scale))
+
+
+def cast_shadow(scene, outline, strength, blur):
+    """Darkens the RGB image `scene` within the outline [n, 2].
+
+    Args:
+        scene: an RGB image, changed in place.
+        outline: in pixels of the scene.
+        strength: 0 to 1, how dark.
+        blur: pixels of soft edge.
+    """
+    small = (scene.width // 4, scene.height // 4)  # it is blurred anyway
+    shadow = Image.new('L', small)
+    ImageDraw.Draw(shadow).polygon(corners(np.asarray(outline) / 4), fill=round(255 * strength))
+    shadow = shadow.filter(ImageFilter.GaussianBlur(blur / 4))
+    scene.paste((18, 18, 24), mask=shadow.resize(scene.size, Image.Resampling.BILINEAR))
