@@ -123,8 +123,7 @@ def claim(folder: str, flag: str, record: dict) -> None:
     advice = f'remove it, or choose another --{flag}'
     try:
         with open(path, encoding='utf-8') as file:
-            there = json.load(file)
-            there.pop('versions', None)
+            there = dict(json.load(file))
     except FileNotFoundError:
         if os.path.isdir(folder) and os.listdir(folder):
             raise UserError(
@@ -133,8 +132,9 @@ def claim(folder: str, flag: str, record: dict) -> None:
         os.makedirs(folder, exist_ok=True)
         write_text(path, json.dumps(record, indent=1) + '\n')
         return
-    except (ValueError, AttributeError) as error:
-        raise UserError(f'{path} cannot be read ({error}); {advice}') from error
+    except (ValueError, TypeError) as error:
+        raise UserError(f'{path} holds no settings; {advice}') from error
+    there.pop('versions', None)
     other = sorted(key for key in there.keys() | record.keys() if there.get(key) != record.get(key))
     if other:
         shown = ', '.join(

@@ -48,9 +48,15 @@ def draw_transfer(rows: list[dict]):
         Line2D([], [], color='0.3', marker=marker, linestyle='', markersize=8, label=source)
         for source, marker in marker_of.items()
     ]
-    for handles, title in ((lines, 'target'), (marks, 'source, bars: standard error')):
-        legend = figure.legend(handles=handles, title=title, loc='outside right upper', fontsize=9)
-        legend.get_title().set_fontsize(9)
+    legends = ((lines, 'target', 'upper'), (marks, 'source; bars: standard error', 'lower'))
+    for handles, title, place in legends:
+        figure.legend(
+            handles=handles,
+            title=title,
+            loc=f'outside right {place}',
+            fontsize=9,
+            title_fontsize=9,
+        )
     return figure
 
 
