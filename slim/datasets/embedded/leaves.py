@@ -148,10 +148,8 @@ def _marks(leaf, blade, spots):
         return [ring * size + spot for spot in spots]
     if leaf.pattern == 'striped':
         if palmate:
-            wedges = [vein[1:, 1] + 0.035 * np.array([[-1], [1]]) for vein in blade.veins]
-            return [
-                np.array([[0, a], [0.5, a], [0.9, (a + b) / 2], [0.5, b]]) for (a,), (b,) in wedges
-            ]
+            wedge = np.array([[0, -0.035], [0.5, -0.035], [0.9, 0], [0.5, 0.035]])
+            return [wedge + (0, vein[1, 1]) for vein in blade.veins]
         return [patch(0.0, 0.97, -0.3, 0.3)]
     if leaf.pattern == 'zoned':
         if palmate:

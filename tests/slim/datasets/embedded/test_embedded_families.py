@@ -4,9 +4,11 @@ import re
 
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw
 
 from slim.datasets.embedded.domains import FAMILIES
 from slim.datasets.embedded.sequences import Sequence, common_name, differences
+from slim.datasets.embedded.shapes import clear_layer, lay_over, patch
 
 CLASSES = 24  # as many as domains take of a family
 
@@ -110,3 +112,18 @@ def test_common_name_takes_the_first_that_is_free():
     taken |= {'Spotted Azure Daisy', 'Azure Spotted Daisy'}
     with pytest.raises(ValueError, match='every name of a Daisy that is Spotted, Azure is taken'):
         common_name(words, 'Daisy', 0, taken)
+
+
+def test_edges_of_a_layer_are_between_it_and_the_scene():
+    layer = clear_layer((8, 8))
+    ImageDraw.Draw(layer).rectangle((3, 0, 8, 8), fill=(200, 100, 50))
+    scene = lay_over(Image.new('RGB', (4, 4), (100, 100, 100)), layer)
+    expected = [(100, 100, 100), (150, 100, 75), (200, 100, 50), (200, 100, 50)]
+    assert np.abs(np.asarray(scene, dtype=int) - expected).max() <= 1
+
+
+def test_patch_goes_round_its_rectangle():
+    around = patch(0, 2, -1, 1, steps=4)
+    assert around.shape == (16, 2)
+    assert np.array_equal(around[::4], [[0, -1], [2, -1], [2, 1], [0, 1]])
+    assert np.allclose(np.abs(np.diff(around, axis=0)).sum(axis=1), 0.5)
