@@ -118,7 +118,7 @@ class _Aircraft:
                 continue
             first, last, middle = max(first, low), min(last, high), (first + last) / 2
             lit = np.dot((0, np.sin(middle), np.cos(middle)), self.sun)
-            gain = 0.8 + 0.26 * lit + (0.14 if 0.8 < lit else 0)
+            gain = 0.8 + 0.26 * lit + (0.14 if lit > 0.8 else 0)
             lower = self.skin(x - lean * np.sin(first), first)
             upper = self.skin(x - lean * np.sin(last), last + 0.02)
             self.fill(np.concatenate([lower, upper[::-1]]), colour, gain)
@@ -136,12 +136,9 @@ class _Aircraft:
             for one, other in zip(ends[:-1], ends[1:], strict=True):
                 self._join(one, other, colour, gain)
         if mouth and self.view.yaw < 8:
-            disc = self.view(
-                np.column_stack([np.full(12, start + 0.002), around * radius + (y, z)])
-            )
-            self.fill(disc, self.colours['metal'], 1.15)
-            inner = around * radius * 0.74 + (y, z)
-            self.fill(self.view(np.column_stack([np.full(12, start + 0.004), inner])), DARK)
+            for size, colour in ((1.0, self.colours['metal'] * 1.15), (0.74, DARK)):
+                disc = around * radius * size + (y, z)
+                self.fill(self.view(np.column_stack([np.full(12, start), disc])), colour)
 
     def _join(self, one, other, colour, gain):
         """Fills what two discs of as many points and the way between them cover."""
@@ -158,9 +155,8 @@ def _wing_point(kind, share, along):
     chord = kind.chord * (1 - 0.66 * share) if kind.sweep > 0.07 else kind.chord * (1 - 0.3 * share)
     x = kind.wing_x - kind.sweep * share - chord * along
     rise = kind.half_span * (0.09 if kind.wing_height < 0 else 0.0)
-    return np.array(
-        [x, kind.wing_height * kind.radius * 0.8 + rise * share, kind.half_span * share]
-    )
+    y = kind.wing_height * kind.radius * 0.8 + rise * share
+    return np.array([x, y, kind.half_span * share])
 
 
 def _draw_wing(craft, side):
@@ -190,7 +186,6 @@ def _draw_wing(craft, side):
 
 def _draw_wing_engines(craft, side, spin):
     kind, colours = craft.kind, craft.colours
-    paint = {'body': colours['body'], 'paint': colours['paint'], 'metal': colours['metal']}
     shares = (0.34,) if kind.engines == 2 else (0.58, 0.3)
     for share in shares:
         lead = _wing_point(kind, share, 0) * (1, 1, side)
@@ -198,30 +193,25 @@ def _draw_wing_engines(craft, side, spin):
         if kind.propellers:
             size = 0.027
             place = lead[1:] + (0.0, 0)
-            craft.tube(lead[0] + 0.07, lead[0] - 0.11, place, size, paint[kind.engine], False)
+            craft.tube(lead[0] + 0.07, lead[0] - 0.11, place, size, colours[kind.engine], False)
             _draw_propeller(craft, np.array([lead[0] + 0.08, *place]), 0.1, spin)
             continue
         place = lead[1:] - (size * 1.25, 0)
         pylon = [[0.02, 0, 0], [-0.1, 0, 0], [-0.06, -size, 0], [0.04, -size, 0]]
         craft.fill(craft.view(lead + pylon), colours['body'], 0.6)
-        craft.tube(lead[0] + 0.06, lead[0] - 0.075, place, size, paint[kind.engine], True)
+        craft.tube(lead[0] + 0.06, lead[0] - 0.075, place, size, colours[kind.engine], True)
 
 
 def _draw_propeller(craft, hub, radius, spin):
     for angle in np.arange(3) * 2 * np.pi / 3 + spin:
-        reach = np.array([0, np.sin(angle), np.cos(angle)])
+        reach = np.array([0, np.sin(angle), np.cos(angle)]) * radius
         across = np.array([0, np.cos(angle), -np.sin(angle)]) * 0.011
-        blade = [hub, hub + reach * radius * 0.6 + across, hub + reach * radius]
-        blade += [hub + reach * radius * 0.6 - across]
-        craft.fill(craft.view(np.array(blade)), DARK)
-        craft.stroke(
-            craft.view([hub + reach * radius * 0.86, hub + reach * radius]), (226, 190, 60), 0.014
-        )
-    nose = np.array([hub + (0.03, 0, 0), hub + (0, 0.018, 0), hub - (0, 0.018, 0)])
-    craft.fill(craft.view(nose), craft.colours['paint'])
-    craft.fill(
-        craft.view(ring(0.018, 10) @ np.array([[0, 1, 0], [0, 0, 1]]) + hub), craft.colours['paint']
-    )
+        tip, middle = hub + reach, hub + 0.6 * reach
+        craft.fill(craft.view([hub, middle + across, tip, middle - across]), DARK)
+        craft.stroke(craft.view([hub + 0.86 * reach, tip]), (226, 190, 60), 0.014)
+    spinner, paint = np.insert(ring(0.018, 10), 0, 0, axis=1) + hub, craft.colours['paint']
+    craft.fill(craft.view([hub + (0.03, 0, 0), hub + (0, 0.018, 0), hub - (0, 0.018, 0)]), paint)
+    craft.fill(craft.view(spinner), paint)
 
 
 def _draw_tail(craft, side):
@@ -336,12 +326,11 @@ def _draw_gear(craft, side):
 def _draw_craft(craft, gear, spin):
     kind, pitch = craft.kind, craft.view.pitch
     high_wing, from_above = kind.wing_height > 0, pitch > 0
-    paint = {'body': 'body', 'paint': 'paint', 'metal': 'metal'}[kind.engine]
 
     def tail_engine(side):
         if kind.engines_at == 'tail':
             place = (0.35 * kind.radius, side * (kind.radius + 0.034))
-            craft.tube(-0.17, -0.33, place, 0.034, craft.colours[paint], True)
+            craft.tube(-0.17, -0.33, place, 0.034, craft.colours[kind.engine], True)
 
     def wing(side):
         if kind.engines_at == 'wing' and not kind.propellers and from_above:
@@ -376,15 +365,14 @@ def _draw_craft(craft, gear, spin):
         _draw_gear(craft, 1)
     wing(1)
     if high_wing and kind.engines_at == 'nose':
-        for side in (1,):
-            strut = [_wing_point(kind, 0.5, 0.3) * (1, 1, side), [0.1, -0.04, side * kind.radius]]
-            craft.stroke(craft.view(strut), METAL, 0.012)
+        strut = [_wing_point(kind, 0.5, 0.3), [0.1, -0.04, kind.radius]]
+        craft.stroke(craft.view(strut), METAL, 0.012)
     if kind.engines_at == 'nose':
         _draw_propeller(craft, np.array([0.5, -0.02, 0]), 0.12, spin)
 
 
 def draw(kind, rng, width, height):
-    """A sharp RGB image, `width` by `height`, of an aircraft of the type `kind`."""
+    """A sharp RGB image, `width` by `height`, of an aircraft of the type `kind`, `AircraftType`."""
     large = (width * SUPERSAMPLING, height * SUPERSAMPLING)
     flying = rng.random() < 0.55
     view, colours = _view(rng, *large, flying), _individual(rng)

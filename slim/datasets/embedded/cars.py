@@ -134,9 +134,8 @@ def _draw_wheel(car, axle, near, colours, turned):
     elif model.wheel == 'holed':
         car.fill(disc(0.64), rim, 0.8)
         for angle in np.arange(8) * np.pi / 4 + turned:
-            spot = car.view(
-                [[*(hub + 0.44 * radius * np.array([np.cos(angle), np.sin(angle)])), z]]
-            )
+            spot = hub + 0.44 * radius * np.array([np.cos(angle), np.sin(angle)])
+            spot = car.view([[*spot, z]])
             car.fill(ring(0.13 * radius * car.view.scale, 8) + spot, RUBBER)
     outline = disc(0.68)
     car.stroke(np.concatenate([outline, outline[:1]]), rim, 0.009, 1.05)
@@ -151,8 +150,8 @@ def _draw_shell(car, colours, front):
     far = np.column_stack([outline, -across])
     strips = list(range(len(outline) - 1))
     for strip in strips[::-1] if front else strips:
-        ahead, up = np.diff(outline[strip : strip + 2], axis=0)[0] @ [[0, -1], [1, 0]]
-        normal = -np.array([-ahead, -up, 0]) / np.hypot(ahead, up)
+        back, up = outline[strip] - outline[strip + 1]
+        normal = np.array([-up, back, 0]) / np.hypot(back, up)
         if car.view.nearness(normal) <= 0:
             continue
         quad = np.concatenate([near[strip : strip + 2], far[strip : strip + 2][::-1]])
@@ -168,7 +167,7 @@ def _draw_shell(car, colours, front):
             middle = quad.mean(axis=0)
             glass = middle + (quad - middle) * (0.9, 0.86, 0.86)
             car.fill(car.view(glass), colours['glass'])
-            gleam = glass[[0, 1, 2, 3]] * (1, 1, 0.35) + (0, 0, 0.06)
+            gleam = glass * (1, 1, 0.35) + (0, 0, 0.06)
             car.fill(car.view(gleam), mix(colours['glass'], (200, 216, 226), colours['sky']))
         if side in (2, 4) and model.stripe == 'pair':
             for z in (0.07, -0.07):
@@ -216,9 +215,8 @@ def _draw_rear(car, colours):
             lamp = ring(0.03, 12) + (high - 0.015, 0.15 * sign)
             car.fill(car.view(np.column_stack([np.full(12, x), lamp])), red)
         else:
-            inner, base = (
-                (0.155, low + 0.02) if model.rear_lamp == 'upright' else (0.06, high - 0.03)
-            )
+            upright = model.rear_lamp == 'upright'
+            inner, base = (0.155, low + 0.02) if upright else (0.06, high - 0.03)
             car.fill(car.end(x, (inner * sign, base, 0.192 * sign, high)), red)
     car.fill(car.end(x, (-0.055, low + 0.02, 0.055, low + 0.055)), (222, 220, 206))
 
@@ -354,7 +352,7 @@ def draw(model, rng, width, height):
     for axle in AXLES:
         arch = ring(model.wheel_radius * 1.2) + (axle, model.wheel_radius)
         if model.trim == 'clad':
-            car.fill(car.side(arch * (1, 1.0) + (0, 0.012)), RUBBER, 1.5)
+            car.fill(car.side(arch + (0, 0.012)), RUBBER, 1.5)
         car.fill(car.side(np.maximum(arch, (-1, SILL - 0.01))), RUBBER, 0.5)
         _draw_wheel(car, axle, True, colours, turned)
     scene = lay_over(scene, reduce_layer(figure), light)

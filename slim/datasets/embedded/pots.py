@@ -97,13 +97,12 @@ class _Pot:
     def radius(self, height):
         return np.interp(height, self.heights, self.radii)
 
-    def around(self, angles, heights, grow=1.0):
+    def around(self, angles, heights):
         """Canvas points at angles in radians (0 towards the camera) and heights on the body."""
         angles, heights = np.broadcast_arrays(angles, heights)
-        radii = self.radius(heights) * grow
-        return self.view(
-            np.stack([radii * np.sin(angles), heights, radii * np.cos(angles)], axis=1)
-        )
+        radii = self.radius(heights)
+        points = np.stack([radii * np.sin(angles), heights, radii * np.cos(angles)], axis=1)
+        return self.view(points)
 
     def fill(self, points, colour, gain=1.0):
         self.draw.polygon(corners(points), fill=ink(colour, gain))
@@ -158,14 +157,12 @@ def _draw_motif(pot, colours):
     starts = (np.arange(count) + pot.quarter) * step - np.pi
     starts = starts[(starts > -1.7) & (starts < 1.7 - step * 0.5)]
     if style.motif in ('zigzag', 'wave'):
-        pattern = np.array([0, 0.5]) if style.motif == 'zigzag' else np.arange(8) / 8
+        zigzag = style.motif == 'zigzag'
+        pattern = np.array([0, 0.5]) if zigzag else np.arange(8) / 8
+        swing = np.array([-1, 1]) if zigzag else np.sin(2 * np.pi * pattern)
         angles = (starts[:, None] + pattern * step).ravel()
-        swing = np.tile([-1, 1], len(starts)) if style.motif == 'zigzag' else None
-        if swing is None:
-            swing = np.tile(np.sin(2 * np.pi * pattern), len(starts))
-        shown = np.abs(angles) < 1.6
-        line = pot.around(angles, middle + 0.42 * tall * swing)[shown]
-        pot.stroke(line, colour, 0.03)
+        line = pot.around(angles, middle + 0.42 * tall * np.tile(swing, len(starts)))
+        pot.stroke(line[np.abs(angles) < 1.6], colour, 0.03)
         return
     corners_of = {
         'checks': [[0, 0], [0.5, 0], [0.5, 0.5], [0, 0.5]],
@@ -190,11 +187,10 @@ def _draw_handles(pot, colours, turn_of, behind):
     style, glaze = pot.style, colours['glaze']
     if not style.handles:
         return
-    belly = style.belly_height
     high = min(style.neck_height + 0.02, 0.93)
-    low = mix(belly, high, 0.15) if style.noun != 'Beaker' else 0.25
-    if style.noun == 'Tureen':
-        low, high = 0.55, 0.86
+    low = mix(style.belly_height, high, 0.15)
+    # A beaker's handle reaches far down, a tureen's sits under the rim.
+    low, high = {'Beaker': (0.25, high), 'Tureen': (0.55, 0.86)}.get(style.noun, (low, high))
     # A handle leaves the body at (radius, height) low and high; `out` is how far it stands off.
     start, end = float(pot.radius(high)) * 0.97, float(pot.radius(low)) * 0.97
     out = max(start, end) + 0.15
@@ -202,17 +198,11 @@ def _draw_handles(pot, colours, turn_of, behind):
         path = [[start, high], [out - 0.05, high + 0.07], [out, mix(low, high, 0.6)], [end, low]]
         path = smooth_line(path)
     elif style.handle == 'ear':
-        tall = min(0.16, high - low)
-        middle = mix(low, high, 0.55)
-        ends = float(pot.radius(middle + tall / 2)), float(pot.radius(middle - tall / 2))
-        path = smooth_line(
-            [
-                [ends[0] * 0.97, middle + tall / 2],
-                [max(ends) + 0.09, middle + tall / 2],
-                [max(ends) + 0.09, middle - tall / 2],
-                [ends[1] * 0.97, middle - tall / 2],
-            ]
-        )
+        half, middle = min(0.16, high - low) / 2, mix(low, high, 0.55)
+        upper, lower = (float(pot.radius(middle + shift)) for shift in (half, -half))
+        out = max(upper, lower) + 0.09
+        path = [[upper * 0.97, middle + half], [out, middle + half]]
+        path = smooth_line([*path, [out, middle - half], [lower * 0.97, middle - half]])
     else:
         path = np.array([[start, high], [out, high], [out, high - 0.06], [end, low]])
     for side in (-1, 1) if style.handles == 2 else (-1,):

@@ -1,7 +1,7 @@
 """Curves, colours, textures and views that every family of drawings is made of.
 
-Points are float arrays [n, 2], of a `View` [n, 3]; colours are sRGB triples from 0 to 255; `rng` is always a
-`numpy.random.Generator`, the only source of chance.
+Points are float arrays [n, 2], of a `View` [n, 3]; colours are sRGB triples from 0 to 255; `rng` is
+always a `numpy.random.Generator`, the only source of chance.
 """
 
 import numpy as np
@@ -166,9 +166,8 @@ class View:
     def __init__(self, yaw, pitch, roll, facing, scale, origin, depth):
         self.yaw, self.pitch, self.roll, self.facing = yaw, pitch, roll, facing
         self.scale, self.origin, self.depth = scale, np.asarray(origin), depth
-        (sin_yaw, sin_pitch), (cos_yaw, cos_pitch) = (
-            function(np.radians([yaw, pitch])) for function in (np.sin, np.cos)
-        )
+        sin_yaw, sin_pitch = np.sin(np.radians([yaw, pitch]))
+        cos_yaw, cos_pitch = np.cos(np.radians([yaw, pitch]))
         across = np.array([cos_yaw, 0, sin_yaw])
         nearer = np.array([-sin_yaw, 0, cos_yaw])
         up = np.array([0, cos_pitch, 0]) - sin_pitch * nearer
@@ -178,9 +177,8 @@ class View:
 
     def __call__(self, points):
         points = np.asarray(points, dtype=np.float64)
-        return (
-            points @ self._axes / (1 - self.depth * (points @ self._nearer))[:, None] + self.origin
-        )
+        away = 1 - self.depth * (points @ self._nearer)
+        return points @ self._axes / away[:, None] + self.origin
 
     def nearness(self, direction):
         """How much a direction [3] points at the camera, -1 to 1 if it is of length 1."""

@@ -135,7 +135,7 @@ def _shelves(rng, image, draw, rim):
             wide, high = rng.uniform(0.03, 0.12) * image.width, gap * rng.uniform(0.4, 0.85)
             if rng.random() < 0.75:
                 colour = vary(rng, choose(rng, CLOTHS + GREYS + BROWNS), 0.2)
-                draw.rectangle((x, y - high, x + wide - 1, y), fill=ink(colour, 0.75))
+                draw.rectangle((x, y - high, x + 0.9 * wide, y), fill=ink(colour, 0.75))
             x += wide
         draw.rectangle((0, y, image.width, y + gap * 0.08), fill=ink(wood))
         draw.line((0, y, image.width, y), fill=ink(wood, 1.2))
@@ -196,15 +196,21 @@ def _sweep(rng, image, draw, rim):
     _shade_down(image, colour * rng.uniform(0.55, 1), colour, 0, image.height)
 
 
+def _land(rng, image, draw, rim):
+    """Country or sea far below."""
+    colour = vary(rng, choose(rng, GREENS + BROWNS + ((80, 112, 132),)), 0.12)
+    _shade_down(image, mix(colour, (196, 206, 214), 0.5), colour, rim, image.height)
+
+
 def _behind(rng, width, height, ground, walls, floors):
-    """A wall over a floor, out of focus; `ground` is the height in pixels of a thing's feet."""
+    """A wall over a floor, out of focus; the arguments as of `street`."""
     # Painted small and enlarged: it is blurred anyway, and a quarter of the pixels is quicker.
     image = Image.new('RGB', (width // 2, height // 2))
     draw = ImageDraw.Draw(image)
     rim = min(max(ground / 2 - rng.uniform(0.03, 0.3) * height / 2, 4), image.height - 2)
     choose(rng, walls)(rng, image, draw, rim)
     choose(rng, floors)(rng, image, draw, rim)
-    image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 1.8)))
+    image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0.6, 1.8)))
     light = rng.uniform(0.75, 1.15) + 0.09 * cloudy(rng, *image.size, width / 5, height / 5)
     pixels = np.asarray(image, dtype=np.float32) * light[..., None]
     small = Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
@@ -212,7 +218,14 @@ def _behind(rng, width, height, ground, walls, floors):
 
 
 def street(rng, width, height, ground):
-    """Where cars stand: an RGB image. `ground` is the height in pixels of what touches the ground."""
+    """Where cars stand: an RGB image.
+
+    Args:
+        rng: as everywhere.
+        width: in pixels.
+        height: in pixels.
+        ground: how many pixels below the upper edge a thing touches the ground.
+    """
     walls = (_bricks, _facade, _facade, _ribs, _skyline, _skyline, _plain)
     return _behind(rng, width, height, ground, walls, (_paved, _paved, _paved, _sweep))
 
@@ -232,12 +245,7 @@ def interior(rng, width, height, ground):
 def open_sky(rng, width, height):
     """Where aircraft fly: an RGB image of sky, mostly with land or sea low in it."""
     low = height * rng.uniform(0.75, 1.3)
-    return _behind(rng, width, height, low, (_skyline, _sky), (_paved, _sweep_of_land))
-
-
-def _sweep_of_land(rng, image, draw, rim):
-    colour = vary(rng, choose(rng, GREENS + BROWNS + ((80, 112, 132),)), 0.12)
-    _shade_down(image, mix(colour, (196, 206, 214), 0.5), colour, rim, image.height)
+    return _behind(rng, width, height, low, (_skyline, _sky), (_paved, _land, _land))
 
 
 def _upright(draw, left, right, top, bottom, colour, bands):
@@ -276,10 +284,8 @@ def hide_a_little(rng, scene, kinds):
     elif kind == 'box':
         inner, top = width * rng.uniform(0.06, 0.16), height * rng.uniform(0.55, 0.8)
         left, right = (0, inner) if side == 0 else (width - inner, width)
-        box, round_off = (
-            (left - 40 * (1 - side), top, right + 40 * side, height + 40),
-            height * 0.05,
-        )
+        round_off = height / 20
+        box = (left - 40 * (1 - side), top, right + 40 * side, height + 40)
         draw.rounded_rectangle(box, round_off, fill=ink(colour, 0.8))
         draw.line((left, top + round_off, right, top + round_off), fill=ink(colour, 1.2), width=4)
     else:
