@@ -116,7 +116,7 @@ class Extractor:
         self.width, self.features_of = self._source.width, self._source.features_of
         log.info('extracting %s', self._source)
 
-    def extract(self, folder, dataset_name, split, feature_dir):
+    def extract(self, folder, dataset_name, split, feature_dir, progress=True):
         """Writes features and labels of a split's listed images; goes on where a run was killed.
 
         Args:
@@ -124,6 +124,7 @@ class Extractor:
           dataset_name: in the names of the arrays.
           split: 'train' or 'validation'.
           feature_dir: where they are written.
+          progress: whether to show a bar on stderr, in a log file a line now and then.
 
         Returns:
           Path of the features.
@@ -155,18 +156,19 @@ class Extractor:
             self._config.batch_size,
             self._config.num_preprocessing_threads,
         )
-        progress = tqdm(
+        bar = tqdm(
             total=len(listed),
             initial=len(listed) - len(missing),
             unit='image',
             desc=short,
             mininterval=0.2 if sys.stderr.isatty() else 60,  # A log file wants fewer lines.
+            disable=not progress,
         )
         try:
-            with progress:
+            with bar:
                 for indices, images in devices.prefetch(batches):
                     writer.write(indices.numpy(), self.features_of(images).numpy())
-                    progress.update(len(indices))
+                    bar.update(len(indices))
             # Before the features, whose origin says that all is there.
             features.write_labels(label_path, [image.label for image in listed])
             writer.finish()

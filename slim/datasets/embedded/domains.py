@@ -137,6 +137,32 @@ def _digest(classes):
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def _mini_source(families, seed, description):
+    return Domain(
+        families=families,
+        first_class=12,
+        num_classes=36,
+        train_images=(60, 60),
+        val_images=5,
+        seed=seed,
+        description=f'36 classes: {description}; a source of the transfer experiment',
+    )
+
+
+def _mini_target(family, seed):
+    """Of the sources' families, but of other classes. More training images than a feature of the
+    experiment's networks is wide, 512, without which the H-score says nothing."""
+    return Domain(
+        families=(family,),
+        first_class=0,
+        num_classes=12,
+        train_images=(60, 60),
+        val_images=40,
+        seed=seed,
+        description=f'12 classes of {family}; a target of the transfer experiment',
+    )
+
+
 DOMAINS = {
     'demo': Domain(
         families=('birds',),
@@ -156,6 +182,23 @@ DOMAINS = {
         seed=6193,
         description='24 other species of birds: what the demonstration is pre-trained on',
     ),
+    'mini_nature': _mini_source(
+        ('birds', 'flowers', 'butterflies'), 2018, '12 each of birds, flowers and butterflies'
+    ),
+    'mini_objects': _mini_source(
+        ('cars', 'aircraft', 'pots'), 2019, '12 each of cars, aircraft and pots'
+    ),
+    'mini_nature_objects': Union(
+        of=('mini_nature', 'mini_objects'),
+        description='both sources of the transfer experiment as one: 72 classes',
+    ),
+    'mini_birds': _mini_target('birds', 2101),
+    'mini_flowers': _mini_target('flowers', 2102),
+    'mini_butterflies': _mini_target('butterflies', 2103),
+    'mini_leaves': _mini_target('leaves', 2104),
+    'mini_cars': _mini_target('cars', 2105),
+    'mini_aircraft': _mini_target('aircraft', 2106),
+    'mini_pots': _mini_target('pots', 2107),
 }
 
 

@@ -16,7 +16,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from slim.datasets import workers
-from slim.datasets.embedded.domains import FAMILIES, find_domain
+from slim.datasets.embedded.domains import FAMILIES, Union, find_domain
 from slim.datasets.embedded.photograph import frame_size, take_photograph
 from slim.errors import UserError
 
@@ -33,6 +33,12 @@ class _Task:
     seed: tuple[int, int, int, int]  # see _seed
     label: int
     path: str  # relative to the dataset's folder
+    drawn_at: pathlib.Path | None = None  # where the same photograph is already
+
+    @property
+    def picture(self):
+        """What two tasks for the same photograph have in common."""
+        return self.family, self.species.name, self.seed
 
 
 def _folder(label, drawn):
@@ -73,6 +79,8 @@ def _texts(name, domain, plan):
 
 def _photograph(task):
     """The JPEG bytes of one image."""
+    if task.drawn_at:
+        return task.drawn_at.read_bytes()
     rng = np.random.default_rng(task.seed)
     width, height = frame_size(rng)
     scene = FAMILIES[task.family].draw(task.species, rng, width, height)
@@ -127,6 +135,21 @@ def _is_complete(name, folder, texts, tasks):
     return True
 
 
+def _drawn_already(union, folder):
+    """Paths of the photographs of a union that whole datasets beside its folder have, by picture.
+
+    To draw one takes a hundred times as long as to read it.
+    """
+    found = {}
+    for name in union.of:
+        plan, beside = _plan(find_domain(name)), folder.parent / name
+        tasks = [task for split in SPLITS for task in plan[split]]
+        with contextlib.suppress(UserError):  # whatever else it is, it is of no use here
+            if _is_complete(name, beside, _texts(name, find_domain(name), plan), tasks):
+                found |= {task.picture: beside / task.path for task in tasks}
+    return found
+
+
 def _clear_leftovers(folder):
     """Removes what killed runs left beside the folder, and nothing that a live run writes."""
     for leftover in folder.parent.glob(f'.{glob.escape(folder.name)}.drawing-*'):
@@ -168,7 +191,8 @@ def write_domain(name, dataset_dir, num_workers=None, progress=True):
     """Draws an embedded dataset, unless it is there already.
 
     It is drawn in a hidden folder beside `dataset_dir`, which gets its name when it is whole, so a
-    run that is killed leaves no half dataset; the next run clears what it left.
+    run that is killed leaves no half dataset; the next run clears what it left. A union takes over
+    the photographs of the datasets that it joins, where they lie whole beside `dataset_dir`.
 
     Args:
         name: a key of `DOMAINS`.
@@ -200,6 +224,9 @@ def write_domain(name, dataset_dir, num_workers=None, progress=True):
     _clear_leftovers(folder)
     if _is_complete(name, folder, texts, tasks):
         return dataset_dir
+    if isinstance(domain, Union):
+        there = _drawn_already(domain, folder)
+        tasks = [dataclasses.replace(task, drawn_at=there.get(task.picture)) for task in tasks]
     with _temporary_folder(folder) as temporary:
         for parent in sorted({(temporary / task.path).parent for task in tasks}):
             parent.mkdir(parents=True)

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from slim.datasets.embedded import DOMAINS, Union, draw_example, write_domain, writing
+from slim.datasets.embedded.domains import FAMILIES
 
 TINY = dataclasses.replace(
     DOMAINS['demo'], num_classes=3, train_images=(4, 2), val_images=2, description='a test'
@@ -95,6 +96,29 @@ def test_union_has_the_photographs_of_its_parts(tmp_path, monkeypatch):
     lines = (tmp_path / 'tiny_and_other' / 'labels.txt').read_text().splitlines()
     names = [one.name for one in (*TINY.classes(), *other.classes())]
     assert lines == [f'{label}:{name}' for label, name in enumerate(names)]
+
+
+@pytest.mark.parametrize('spoilt', [False, True])
+def test_union_takes_photographs_from_whole_datasets_beside_it(tmp_path, monkeypatch, spoilt):
+    other = dataclasses.replace(TINY, first_class=20, seed=TINY.seed + 1)
+    monkeypatch.setitem(DOMAINS, 'other', other)
+    monkeypatch.setitem(DOMAINS, 'both', Union(('tiny', 'other'), 'both'))
+    write_domain('both', tmp_path / 'alone' / 'both', num_workers=1, progress=False)
+    for name in ('tiny', 'other'):
+        write_domain(name, tmp_path / name, num_workers=1, progress=False)
+    if spoilt:  # It is no longer what a union could be made of.
+        (tmp_path / 'other' / 'train.txt').write_text('')
+    drawn = []
+
+    def draw(species, *arguments):
+        drawn.append(species.name)
+        return plain(species, *arguments)
+
+    plain = FAMILIES['birds'].draw
+    monkeypatch.setattr(FAMILIES['birds'], 'draw', draw)
+    write_domain('both', tmp_path / 'both', num_workers=1, progress=False)
+    assert set(drawn) == ({one.name for one in other.classes()} if spoilt else set())
+    assert _contents(tmp_path / 'both') == _contents(tmp_path / 'alone' / 'both')
 
 
 def test_example_is_an_image_of_the_dataset(tmp_path):

@@ -1,0 +1,358 @@
+"""The paper's claim in miniature: the nearer a source, the better it transfers (section 4, Fig. 5).
+
+Networks are pre-trained on two sources and on their union, for the same number of updates each.
+Each gives features of every target, and the accuracy of a linear classifier on them says how well
+its source transfers. Similarity of source and target is that of their class features, by one and
+the same network for all of them: the one of the union, which plays the part that a network trained
+on JFT, with 300 million images, plays in the paper.
+
+    draw_and_convert     embedded domains -> photographs, shards
+    pretrain             shards -> a checkpoint for each source
+    extract              checkpoints, photographs -> features
+    measure              features -> class features, a row for each pair of target and source
+    write_results        rows -> tables, picture
+
+TensorFlow is imported by `pretrain` and `extract`, and only when they are called.
+"""
+
+import contextlib
+import dataclasses
+import importlib.metadata
+import json
+import math
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from slim.datasets.whole_files import check_writable, write_csv, write_text
+from slim.errors import UserError
+
+SETTINGS = 'settings.json'
+CLASS_FEATURES = 'class_features'
+SPLITS = ('train', 'validation')
+MEASURES = ('similarity', 'logme', 'h_score')
+PACKAGES = ('numpy', 'pillow', 'pot', 'scikit-learn', 'scipy', 'tensorflow')
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All that decides what comes out.
+
+    The network is the demonstration's, and so is the way it learns: Adam, its rate falling in a
+    straight line to the last update, batch norm with a short memory.
+
+    Attributes:
+      sources: keys of the embedded `DOMAINS`, to pre-train on.
+      union: key of their union.
+      targets: keys of the targets.
+      seed: of initial weights, data order, augmentation and dropout.
+      num_steps: updates of each pre-training.
+      batch_size: images of an update.
+      learning_rate: at the start.
+      precision: what the layers compute in, see `slim.learning.precision`.
+      model_name: key of the networks.
+      depth_multiplier: scales the channels of every layer.
+      image_size: height and width in pixels.
+      gamma: of the similarity, the paper's.
+      num_shards: of each source.
+    """
+
+    sources: tuple[str, ...] = ('mini_nature', 'mini_objects')
+    union: str = 'mini_nature_objects'
+    targets: tuple[str, ...] = (
+        'mini_birds',
+        'mini_flowers',
+        'mini_butterflies',
+        'mini_leaves',
+        'mini_cars',
+        'mini_aircraft',
+        'mini_pots',
+    )
+    seed: int = 0
+    num_steps: int = 1200
+    batch_size: int = 32
+    learning_rate: float = 0.006
+    precision: str = 'float32'
+    model_name: str = 'inception_v3'
+    depth_multiplier: float = 0.25
+    image_size: int = 107
+    gamma: float = 0.01
+    num_shards: int = 4
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """What a network is pre-trained on, each: the sources and their union."""
+        return *self.sources, self.union
+
+    def record(self) -> dict:
+        """The settings as JSON, with a digest of all that the pictures of each domain depend on."""
+        from slim.datasets.embedded.domains import find_domain
+
+        names = (*self.networks, *self.targets)
+        digests = {name: find_domain(name).definition()[:16] for name in names}
+        return json.loads(json.dumps({**dataclasses.asdict(self), 'domains': digests}))
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where things are: the datasets, the checkpoints, the features, and what came out."""
+
+    dataset_dir: str
+    checkpoint_dir: str
+    feature_dir: str
+    output_dir: str
+
+
+def claim(folder: str, flag: str, record: dict) -> None:
+    """Takes a folder for results of these settings; a later run with others will be refused.
+
+    Args:
+      folder: need not be there.
+      flag: that names it, for messages.
+      record: of `Settings.record`.
+
+    Raises:
+      UserError: if it holds results of other settings, or something else.
+      OSError: if it cannot be written.
+    """
+    check_writable(folder)
+    path = os.path.join(folder, SETTINGS)
+    advice = f'remove it, or choose another --{flag}'
+    try:
+        with open(path, encoding='utf-8') as file:
+            there = dict(json.load(file))
+    except FileNotFoundError:
+        if os.path.isdir(folder) and os.listdir(folder):
+            raise UserError(
+                f'{folder} holds files of something else, without {SETTINGS}; {advice}'
+            ) from None
+        os.makedirs(folder, exist_ok=True)
+        write_text(path, json.dumps(record, indent=1) + '\n')
+        return
+    except (ValueError, TypeError) as error:
+        raise UserError(f'{path} holds no settings; {advice}') from error
+    there.pop('versions', None)
+    other = sorted(key for key in there.keys() | record.keys() if there.get(key) != record.get(key))
+    if other:
+        shown = ', '.join(
+            f'{key}={there.get(key)} instead of {record.get(key)}'
+            for key in other
+            if key != 'domains'
+        )
+        raise UserError(f'{folder} was made with {shown or "other photographs"}; {advice}')
+
+
+@contextlib.contextmanager
+def _step(what: str) -> Iterator[None]:
+    """Says how long a step of the experiment took."""
+    began = time.monotonic()
+    yield
+    print(f'== {what}: {time.monotonic() - began:.0f} s', flush=True)
+
+
+def run(settings: Settings, folders: Folders) -> tuple[list[dict], list[dict]]:
+    """The whole experiment. What is there already and whole is not made again.
+
+    Returns:
+      (rows of `measure`, rows of `correlations`).
+
+    Raises:
+      UserError: if a folder holds something else, or a setting cannot be.
+      OSError: if a file cannot be read or written.
+      KeyboardInterrupt: if a training was told to stop, which saved a checkpoint.
+    """
+    from slim.transfer.correlations import correlations
+
+    record = settings.record()
+    for flag in ('checkpoint_dir', 'feature_dir', 'output_dir'):
+        claim(getattr(folders, flag), flag, record)
+    with _step(f'{len(settings.networks)} sources and {len(settings.targets)} targets drawn'):
+        draw_and_convert(settings, folders)
+    with _step('TensorFlow imported'):
+        set_up_tensorflow(settings)
+    for network in settings.networks:
+        with _step(f'pre-trained on {network}'):
+            pretrain(settings, folders, network)
+    for network in settings.networks:
+        with _step(f'features by the network of {network}'):
+            extract(settings, folders, network)
+    with _step('similarity and accuracy measured'):
+        rows = measure(settings, folders)
+        found = correlations(rows, list(MEASURES))
+        write_results(folders.output_dir, record, rows, found)
+    return rows, found
+
+
+def draw_and_convert(settings: Settings, folders: Folders) -> None:
+    """Draws all domains, and converts those that networks are trained on."""
+    from slim.datasets import conversion, embedded
+
+    for name in (*settings.networks, *settings.targets):
+        embedded.write_domain(name, os.path.join(folders.dataset_dir, name))
+    for name in settings.networks:
+        conversion.convert(folders.dataset_dir, name, num_shards=settings.num_shards)
+
+
+def set_up_tensorflow(settings: Settings) -> None:
+    """Imports TensorFlow, and has it give the same bits on every run."""
+    from slim.quiet_import import import_tensorflow
+
+    import_tensorflow('slim.compat')
+    from slim.learning import devices, precision
+
+    devices.set_up()
+    devices.use_deterministic_operations()
+    precision.warn_if_slow(settings.precision)
+
+
+def pretrain(settings: Settings, folders: Folders, name: str) -> None:
+    """Pre-trains a network on the dataset `name`, from scratch or from where it was stopped.
+
+    Raises:
+      KeyboardInterrupt: if it was told to stop.
+    """
+    from slim import command_line
+    from slim.datasets.dataset import load_dataset
+    from slim.learning import checkpoints, devices, training
+    from slim.learning.optimizers import OptimizerParameters
+    from slim.learning.schedules import Schedule
+
+    folder = os.path.join(folders.checkpoint_dir, name)
+    newest = checkpoints.latest_checkpoint(folder)
+    if newest and newest.endswith(f'-{settings.num_steps}'):
+        return
+    dataset = load_dataset(folders.dataset_dir, name, 'train')
+    images = settings.num_steps * settings.batch_size
+    config = training.TrainingConfig(
+        model_name=settings.model_name,
+        depth_multiplier=settings.depth_multiplier,
+        image_size=settings.image_size,
+        batch_norm_decay=0.95,
+        optimizer=OptimizerParameters(name='adam', opt_epsilon=0.001),
+        schedule=Schedule(
+            'polynomial',
+            learning_rate=settings.learning_rate,
+            num_epochs_per_decay=images / dataset.num_images,
+        ),
+        batch_size=settings.batch_size,
+        max_number_of_steps=settings.num_steps,
+        seed=settings.seed,
+        precision=settings.precision,
+        log_every_n_steps=max(1, settings.num_steps // 6),
+        max_checkpoints=1,
+    )
+    ended_by = training.train(config, dataset, folder, devices.create_strategy())
+    if ended_by:
+        by_sigterm = ended_by == signal.SIGTERM
+        raise command_line.Terminated if by_sigterm else KeyboardInterrupt
+
+
+def extract(settings: Settings, folders: Folders, name: str) -> None:
+    """Extracts features by the network of the dataset `name`.
+
+    They are of all images of the targets, and where it is the network of the union, of the sources'
+    training images.
+    """
+    from slim.learning import checkpoints, extraction
+
+    path = checkpoints.latest_checkpoint(os.path.join(folders.checkpoint_dir, name))
+    extractor = extraction.Extractor(
+        extraction.ExtractionConfig(
+            checkpoint_path=path,
+            model_name=settings.model_name,
+            depth_multiplier=settings.depth_multiplier,
+            image_size=settings.image_size,
+            precision=settings.precision,
+        )
+    )
+    wanted = [(target, split) for target in settings.targets for split in SPLITS]
+    if name == settings.union:
+        wanted += [(source, 'train') for source in settings.sources]
+    for dataset_name, split in wanted:
+        extractor.extract(
+            os.path.join(folders.dataset_dir, dataset_name),
+            dataset_name,
+            split,
+            os.path.join(folders.feature_dir, name),
+            progress=sys.stderr.isatty(),
+        )
+
+
+def measure(settings: Settings, folders: Folders) -> list[dict]:
+    """Measures each pair of target and source, and writes the class features that it takes.
+
+    Returns:
+      Rows with
+        target, source           the union is called by its parts, with '+' between them
+        emd, similarity          by the network of the union
+        accuracy                 of a linear classifier on features by the source's network
+        accuracy_error           its standard error, of a sample as large as the validation images
+        logme, h_score           of the training images, by the source's network
+    """
+    from slim.transfer import class_features, domains
+
+    class_dir = os.path.join(folders.output_dir, CLASS_FEATURES)
+    seen_by = os.path.join(folders.feature_dir, settings.union)
+    for name in (*settings.sources, *settings.targets):
+        found = class_features.class_features(*domains.read_images(seen_by, name, 'train'))
+        domains.write_domain(class_dir, name, found)
+    parts = [domains.read_domain(class_dir, name) for name in settings.sources]
+    sources = dict(zip(settings.networks, [*parts, domains.join(parts)], strict=True))
+    return [
+        measure_pair(
+            source,
+            domains.read_domain(class_dir, target),
+            os.path.join(folders.feature_dir, network),
+            settings.gamma,
+        )
+        for target in settings.targets
+        for network, source in sources.items()
+    ]
+
+
+def measure_pair(source, target, feature_dir: str, gamma: float) -> dict:
+    """A row of `measure`.
+
+    Args:
+      source: a `Domain`.
+      target: a `Domain`, of the same network.
+      feature_dir: folder of features of the target's images by the source's network.
+      gamma: of the similarity.
+    """
+    from slim.transfer import domains, measures
+    from slim.transfer.domain_similarity import measure_similarity
+    from slim.transfer.linear_classifier import classify
+
+    train, val = (domains.read_images(feature_dir, target.name, end) for end in ('train', 'val'))
+    similarity = measure_similarity(source, target, gamma)
+    accuracy = classify(*train, *val).accuracy
+    case = measures.TransferCase(features=train[0], labels=train[1])
+    return {
+        'target': target.name,
+        'source': source.name,
+        'emd': similarity.emd,
+        'similarity': similarity.similarity,
+        'accuracy': accuracy,
+        'accuracy_error': math.sqrt(accuracy * (1 - accuracy) / len(val[1])),
+        **{name: measures.measure(name, case) for name in ('logme', 'h_score')},
+    }
+
+
+def write_results(folder: str, record: dict, rows: list[dict], found: list[dict]) -> None:
+    """Writes results.csv, correlations.csv, transfer.png and, with versions, settings.json.
+
+    Raises:
+      OSError: if they cannot be written.
+    """
+    from slim.transfer.transfer_picture import write_transfer
+
+    for name, table in (('results', rows), ('correlations', found)):
+        lines = [list(table[0]), *(list(row.values()) for row in table)]
+        write_csv(os.path.join(folder, f'{name}.csv'), lines)
+    write_transfer(os.path.join(folder, 'transfer.png'), rows)
+    versions = {package: importlib.metadata.version(package) for package in PACKAGES}
+    text = json.dumps({**record, 'versions': versions}, indent=1) + '\n'
+    write_text(os.path.join(folder, SETTINGS), text)

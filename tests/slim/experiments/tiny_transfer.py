@@ -1,0 +1,41 @@
+"""The transfer experiment with datasets of a few images, as a program:
+
+python tiny_transfer.py <folder> <field of Settings>=<integer> ...
+"""
+
+import logging
+import os
+import sys
+
+from slim.datasets.embedded import DOMAINS, Domain, Union
+from slim.experiments import transfer
+
+SOURCES, TARGETS = ('tiny_one', 'tiny_other'), ('tiny_target', 'tiny_second_target')
+UNION = 'tiny_both'
+
+
+def tiny(first_class, seed):
+    return Domain(('birds',), first_class, 3, (6, 4), 4, seed, 'a few birds')
+
+
+def main(folder, *fields):
+    for number, name in enumerate((*SOURCES, *TARGETS)):
+        DOMAINS[name] = tiny(3 * number, number)
+    DOMAINS[UNION] = Union(SOURCES, 'a few more birds')
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO)
+    given = {'num_steps': 2, **{key: int(value) for key, value in (f.split('=') for f in fields)}}
+    settings = transfer.Settings(
+        SOURCES,
+        UNION,
+        TARGETS,
+        batch_size=4,
+        image_size=75,
+        num_shards=2,
+        **given,
+    )
+    names = ('data', 'checkpoints', 'features', 'results')
+    transfer.run(settings, transfer.Folders(*(os.path.join(folder, name) for name in names)))
+
+
+if __name__ == '__main__':
+    main(*sys.argv[1:])
