@@ -18,7 +18,7 @@ import pytest
 from nbclient import NotebookClient
 from PIL import Image
 
-from slim import demo_features
+from slim.experiments import demo_features
 
 CELL_SECONDS = 600  # A minute where nothing else is running.
 MAX_BYTES = 600_000

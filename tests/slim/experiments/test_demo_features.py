@@ -5,8 +5,8 @@ import os
 import numpy as np
 import pytest
 
-from slim import demo_features
 from slim.errors import UserError
+from slim.experiments import demo_features
 from slim.transfer import domains, features, linear_classifier
 
 KINDS = [(kind, split) for kind in ('feature', 'label') for split in ('train', 'val')]
