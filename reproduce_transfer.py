@@ -1,4 +1,4 @@
-"""Reproduces the paper's claim in miniature, without a download: about 10 minutes on 2 cores.
+"""Reproduces the paper's claim in miniature, without a download: some 11 minutes on 2 cores.
 
     python reproduce_transfer.py
 
