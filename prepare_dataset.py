@@ -42,7 +42,8 @@ any other name, with --csv=FILE
         path,label or path,label,split on each line. Labels are names or numbers, splits train or
         val; a header may name the columns. Paths start from --source_dir, or else from the folder
         of the file
-demo    nothing: it is drawn, photographs and all
+demo, demo_source and mini_birds, mini_cars, ... (the table of slim/datasets/embedded/domains.py)
+        nothing: they are drawn, photographs and all
 
 Or make the lists by hand, in data/<name>/ beside the images:
 
