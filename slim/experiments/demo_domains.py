@@ -200,7 +200,7 @@ def similarity_maps(found: list[Similarity]):
     ]
     return [
         _similarity_map('similarity here (EMD)', found),
-        _similarity_map("similarity published in 2018, the paper's domains (EMD)", published),
+        _similarity_map('published in 2018 (EMD)', published),
     ]
 
 
@@ -339,15 +339,20 @@ class ClassFlow:
 
 
 def class_flows(found: Similarity, source, target, distances, count: int) -> list[ClassFlow]:
-    """The strongest flows, and of those that are equal the shortest.
+    """The strongest flow into each of some target classes, the strongest first.
+
+    Of flows that are equal the shortest counts.
 
     Args:
       found: the `Similarity` of the two.
       source: a `Domain`, as it was measured.
       target: likewise.
       distances: float [source classes, target classes].
-      count: of flows.
+      count: of target classes.
     """
+    into = {}
+    for i, j, share in strongest_flows(found, found.flow.size, distances):
+        into.setdefault(j, (i, share))
     return [
         ClassFlow(
             target.name,
@@ -356,7 +361,7 @@ def class_flows(found: Similarity, source, target, distances, count: int) -> lis
             share,
             float(distances[i, j]),
         )
-        for i, j, share in strongest_flows(found, count, distances)
+        for j, (i, share) in list(into.items())[:count]
     ]
 
 
@@ -406,14 +411,30 @@ def select(place: Place, source, targets):
     return source_selection.select_classes(source, wanted, counts)
 
 
-def selected_strips(selected, images: dict[str, ClassImages], count: int):
-    """The first of the classes that each target took, for `class_pictures.draw_strips`."""
-    strips = {}
-    for one in selected:
-        strip = strips.setdefault(one.target, [])
-        if len(strip) < count and images[one.member].has_pictures:
-            strip.append(images[one.member].picture(one.label))
-    return [(f'for\n{target}', strip) for target, strip in strips.items() if strip]
+def selected_strips(place: Place, source, targets, images: dict[str, ClassImages], count: int):
+    """The classes that each target wants, whether or not others want them too.
+
+    Args:
+      place: says how many are selected.
+      source: a `Domain`.
+      targets: a `Domain` each.
+      images: of `find_images`.
+      count: of classes to show at most, the nearest first.
+
+    Returns:
+      Rows for `class_pictures.draw_strips`.
+    """
+    strips = []
+    for target in targets:
+        wanted = select(place, source, [target])[:count]
+        strip = [
+            images[one.member].picture(one.label)
+            for one in wanted
+            if images[one.member].has_pictures
+        ]
+        if strip:
+            strips.append((f'for\n{target.name}', strip))
+    return strips
 
 
 def select_command(place: Place) -> str:

@@ -13,6 +13,7 @@ import os
 from absl import flags
 
 from slim import command_line
+from slim.errors import UserError
 
 flags.DEFINE_list('notebooks', [], 'Notebooks to execute; by default all that are here.')
 
@@ -37,17 +38,21 @@ def execute(notebook, folder: str):
     """A copy of a notebook, executed in a folder, with nothing of the outputs that it had.
 
     Raises:
-      nbclient.exceptions.CellExecutionError: if a cell raises.
+      UserError: if a cell raises.
     """
     import nbformat
     from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError
 
     fresh = nbformat.from_dict(notebook)
     for cell in fresh.cells:
         if cell.cell_type == 'code':
             cell.outputs, cell.execution_count = [], None
     resources = {'metadata': {'path': folder}}
-    return NotebookClient(fresh, timeout=CELL_SECONDS, resources=resources).execute()
+    try:
+        return NotebookClient(fresh, timeout=CELL_SECONDS, resources=resources).execute()
+    except CellExecutionError as error:
+        raise UserError(f'a cell raises {error.ename}: {error.evalue}') from error
 
 
 def to_text(notebook) -> str:
@@ -65,7 +70,11 @@ def main(flags):
     for path in flags.notebooks or sorted(glob.glob('*.ipynb')):
         notebook = nbformat.read(path, as_version=4)
         folder = os.path.dirname(os.path.abspath(path))
-        write_text(path, to_text(execute(notebook, folder)))
+        try:
+            executed = execute(notebook, folder)
+        except UserError as error:
+            raise UserError(f'{path}: {error}') from error
+        write_text(path, to_text(executed))
         print(f'{path}: {os.path.getsize(path) / 1000:.0f} kB')
 
 

@@ -59,8 +59,8 @@ def draw_flows(rows: list[tuple[str, list[PicturedFlow]]]):
       A matplotlib `Figure`.
     """
     pairs = max(len(flows) for _, flows in rows)
-    arrow, gap = 0.55, 0.12
-    widths = [0.8] + [1, arrow, 1, gap] * pairs
+    arrow, gap = 0.45, 0.5
+    widths = [0.9] + [1, arrow, 1, gap] * (pairs - 1) + [1, arrow, 1]
     figure, grid = create_grid(len(rows), sum(widths), widths)
     for axes_row, (name, flows) in zip(grid, rows, strict=True):
         _write(axes_row[0], name, fontsize=9, weight='bold')
@@ -68,7 +68,7 @@ def draw_flows(rows: list[tuple[str, list[PicturedFlow]]]):
             left, between, right = axes_row[1 + 4 * number :][:3]
             draw_image(left, *_framed(flow.source))
             draw_image(right, *_framed(flow.target))
-            _write(between, f'{flow.words}\n$\\rightarrow$', fontsize=8)
+            _write(between, f'{flow.words}\n\N{RIGHTWARDS ARROW}', fontsize=10)
     return figure
 
 
