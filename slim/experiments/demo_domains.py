@@ -389,7 +389,7 @@ def pictured_flows(flows: list[ClassFlow], images: dict[str, ClassImages]):
             pictured = PicturedFlow(
                 images[member].picture(label),
                 images[one.target].picture(one.label),
-                f'{one.share:.1%}',
+                f'{one.share:.2%}',
             )
             rows.setdefault(one.target, []).append(pictured)
     return list(rows.items())
