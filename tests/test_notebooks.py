@@ -15,12 +15,11 @@ from dataclasses import dataclass
 import nbformat
 import numpy as np
 import pytest
-from nbclient import NotebookClient
 from PIL import Image
 
-from slim.experiments import demo_features
+from slim.experiments import demo_domains, demo_features, notebooks
+from tests.slim.experiments import paper_features
 
-CELL_SECONDS = 600  # A minute where nothing else is running.
 MAX_BYTES = 600_000
 
 
@@ -35,6 +34,18 @@ def check_linear_classifier(printed):
     assert int(same[1]) > 100 / 12
     trustworthiness = float(re.search(r'trustworthiness ([\d.]+)', printed)[1])
     assert 0.7 < trustworthiness <= 1
+
+
+def check_domain_similarity(printed):
+    """Own features are not compared with published ones, and what is said fits the tables."""
+    assert 'pictures are left out' not in printed
+    assert 'nothing was published for these features' in printed and 'agree' not in printed
+    pairs = re.findall(r'^mini_\w+ +mini_[\w+]+ +[\d.]+ +(0\.\d+)$', printed, re.M)
+    assert len(pairs) == 21 and all(0 < float(similarity) < 1 for similarity in pairs)
+    found = re.search(r'is the best one for (\d) of 7 targets', printed)
+    centred = float(re.search(r'^all, centred +21 +(-?[\d.]+)', printed, re.M)[1])
+    assert ('similarity foretells' in printed) == (int(found[1]) > 4 and centred > 0)
+    assert len(re.findall(r'^feature/selected/\S+: \d+ classes', printed, re.M)) == 2
 
 
 @dataclass(frozen=True)
@@ -53,6 +64,9 @@ class Expected:
 
 
 NOTEBOOKS = {
+    'DomainSimilarityDemo.ipynb': Expected(
+        {'image/png': 3, 'image/jpeg': 3}, check_domain_similarity
+    ),
     'LinearClassifierDemo.ipynb': Expected(
         {'image/png': 2, 'image/jpeg': 2},
         check_linear_classifier,
@@ -103,11 +117,11 @@ def test_notebook_is_committed_executed_in_order_and_clean(root, name):
     assert path.stat().st_size < MAX_BYTES
     notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
-    assert notebook.metadata.kernelspec.name == 'python3'
+    assert path.read_text() == notebooks.to_text(notebook), (
+        f'python -m slim.experiments.notebooks {name}'
+    )
     cells = [cell for cell in notebook.cells if cell.cell_type == 'code']
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
-    for cell in notebook.cells:
-        assert not {'execution', 'collapsed'} & set(cell.metadata)
     check_outputs(notebook, NOTEBOOKS[name])
     for cell in cells:
         for output in cell.outputs:
@@ -172,17 +186,29 @@ def test_notebook_runs_from_a_fresh_clone(name, after_data_step, no_network, tmp
     shutil.copytree(after_data_step[0], copy, copy_function=os.link)
     monkeypatch.setenv('IPYTHONDIR', str(tmp_path / 'ipython'))
     notebook = nbformat.read(copy / name, as_version=4)
-    for cell in notebook.cells:
-        cell.pop('outputs', None)
-        if cell.cell_type == 'code':
-            cell.outputs, cell.execution_count = [], None
     imported = "import sys; print('imported:', 'tensorflow' in sys.modules, slim.__file__)"
     notebook.cells.append(nbformat.v4.new_code_cell('import slim; ' + imported))
     start = time.monotonic()
-    resources = {'metadata': {'path': str(copy)}}
-    NotebookClient(notebook, timeout=CELL_SECONDS, resources=resources).execute()
+    notebook = notebooks.execute(notebook, str(copy))
     print(f'{name} took {time.monotonic() - start:.0f} s')
     assert printed(notebook).endswith(f'imported: False {copy}/slim/__init__.py\n')
     check_outputs(notebook, NOTEBOOKS[name])
     for folder in NOTEBOOKS[name].makes:
         assert (copy / folder).is_dir()
+
+
+def test_domain_similarity_demo_compares_features_in_the_papers_place(
+    root, tmp_path, no_network, monkeypatch
+):
+    for name in ('slim', 'docs'):
+        (tmp_path / name).symlink_to(root / name)
+    paper_features.put(tmp_path, width=4)
+    monkeypatch.setenv('IPYTHONDIR', str(tmp_path / 'ipython'))
+    notebook = nbformat.read(root / 'DomainSimilarityDemo.ipynb', as_version=4)
+    notebook = notebooks.execute(notebook, str(tmp_path))
+    said = printed(notebook)
+    assert f'class features: {demo_domains.PAPER.feature_dir}, 4 numbers each' in said
+    assert 'pictures are left out, they are not in data/: ImageNet_train, ' in said
+    assert '0 of the 21 pairs are as published in 2018' in said and '21 do not agree' in said
+    assert [kind for kind, _ in pictures(notebook)] == ['image/png'] * 3
+    assert not [one for one in outputs(notebook) if one.get('name') == 'stderr']

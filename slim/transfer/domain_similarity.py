@@ -17,6 +17,7 @@ from slim.transfer.domains import Domain, check_same_width
 GAMMA = 0.01  # The paper's.
 MIN_NUM_IMGS = 200  # Of a source class, in the paper's release.
 CONFIDENCE = 0.95
+EQUAL_FLOWS = 9  # Decimals in which they agree.
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,12 +154,17 @@ def bootstrap_interval(
     return similarity_of(max(high, 0), gamma), similarity_of(max(low, 0), gamma)
 
 
-def strongest_flows(found: Similarity, count: int) -> list[tuple[int, int, float]]:
+def strongest_flows(
+    found: Similarity, count: int, distances: np.ndarray | None = None
+) -> list[tuple[int, int, float]]:
     """The pairs of classes between which most weight moves.
 
     Args:
       found: a `Similarity`.
       count: of pairs.
+      distances: float [source classes, target classes], by which equal flows are put in order,
+        the nearest first; by default they stay in the order of the classes. Where all source
+        classes have as many images, many flows are equal: all that a source class has.
 
     Returns:
       (index of the source class, index of the target class, weight), the largest first.
@@ -168,5 +174,8 @@ def strongest_flows(found: Similarity, count: int) -> list[tuple[int, int, float
     [(0, 0, 0.5), (1, 1, 0.3)]
     """
     order = np.argsort(-found.flow, axis=None, kind='stable')[:count]
+    if distances is not None:
+        rounded = found.flow.round(EQUAL_FLOWS)  # A sum of weights has rounding errors.
+        order = np.lexsort([np.ravel(distances), -rounded.ravel()])[:count]
     pairs = zip(*np.unravel_index(order, found.flow.shape), strict=True)
     return [(int(i), int(j), float(found.flow[i, j])) for i, j in pairs if found.flow[i, j] > 0]

@@ -3,6 +3,7 @@
 Drawn as `confusion_picture` draws, without any state of matplotlib's.
 """
 
+import contextlib
 import io
 import textwrap
 
@@ -12,11 +13,11 @@ SIZE = 144, 108  # Width and height of a photograph in pixels.
 RIGHT, WRONG, NEUTRAL = '#2a9d3a', '#d62728', '#cccccc'  # Frames.
 
 
-def thumbnail(path: str, size: tuple[int, int] = SIZE) -> np.ndarray:
+def thumbnail(picture, size: tuple[int, int] = SIZE) -> np.ndarray:
     """A whole image, made small, in the middle of white, uint8 [height, width, 3].
 
     Args:
-      path: of the image.
+      picture: path of an image, or a `PIL.Image`.
       size: (width, height).
 
     Raises:
@@ -24,8 +25,10 @@ def thumbnail(path: str, size: tuple[int, int] = SIZE) -> np.ndarray:
     """
     from PIL import Image, ImageOps
 
-    with Image.open(path) as image:
-        image.draft('RGB', (2 * size[0], 2 * size[1]))  # A JPEG need not be decoded whole.
+    is_open = isinstance(picture, Image.Image)
+    with contextlib.nullcontext(picture) if is_open else Image.open(picture) as image:
+        if not is_open:
+            image.draft('RGB', (2 * size[0], 2 * size[1]))  # A JPEG need not be decoded whole.
         return np.asarray(ImageOps.pad(image.convert('RGB'), size, color='white'))
 
 
@@ -76,13 +79,13 @@ def draw_neighbours(queries, neighbours, distances):
       A matplotlib `Figure`.
     """
     columns = 1 + max(map(len, neighbours))
-    figure, grid = _grid(len(queries), columns, widths=[1, 0.08] + [1] * (columns - 1))
+    figure, grid = create_grid(len(queries), columns, widths=[1, 0.08] + [1] * (columns - 1))
     for axes, (path, name) in zip(grid[:, 0], queries, strict=True):
-        _draw_image(axes, path, NEUTRAL, name, below='query', weight='bold')
+        draw_image(axes, path, NEUTRAL, name, below='query', weight='bold')
     for axes_row, (_, wanted), row, far in zip(grid, queries, neighbours, distances, strict=True):
         for axes, (path, name), distance in zip(axes_row[2:], row, far, strict=False):
             colour = RIGHT if name == wanted else WRONG
-            _draw_image(axes, path, colour, name, below=f'{distance:.2f} away')
+            draw_image(axes, path, colour, name, below=f'{distance:.2f} away')
     return figure
 
 
@@ -102,13 +105,13 @@ def draw_pairs(found, paths, names, pairs, each: int = 4):
     Returns:
       A matplotlib `Figure`.
     """
-    figure, grid = _grid(len(pairs), 2 * each, widths=[1] * each + [0.25] + [1] * each)
+    figure, grid = create_grid(len(pairs), 2 * each, widths=[1] * each + [0.25] + [1] * each)
     for axes_row, (one, other, share) in zip(grid, pairs, strict=True):
         for start, label, taken_for in ((0, one, other), (each + 1, other, one)):
             rows = confused_first(found, label, taken_for, each)
             for axes, row in zip(axes_row[start : start + each], rows, strict=False):
                 is_confused = found.predictions[row] == taken_for
-                _draw_image(axes, paths[row], WRONG if is_confused else NEUTRAL)
+                draw_image(axes, paths[row], WRONG if is_confused else NEUTRAL)
             axes_row[start].set_title(names[label], loc='left', fontsize=10, parse_math=False)
         axes_row[-1].set_title(f'{share:.0%} confused', loc='right', fontsize=10)
     return figure
@@ -143,8 +146,17 @@ def show(figure, picture_format: str = 'png', dpi: int = 80) -> None:
     display(Image(encode(figure, picture_format, dpi), format=picture_format))
 
 
-def _grid(rows, columns, widths):
-    """A figure with a grid of empty axes, [rows, len(widths)], a photograph's size each."""
+def create_grid(rows: int, columns: float, widths: list[float]):
+    """A figure with a grid of axes that nothing is drawn in yet, a photograph's height each.
+
+    Args:
+      rows: of the grid.
+      columns: width of the figure in photographs.
+      widths: of the columns of the grid, relative to each other.
+
+    Returns:
+      (a matplotlib `Figure`, its axes [rows, len(widths)]).
+    """
     from matplotlib.figure import Figure
 
     width, height = 1.4, 1.4 * SIZE[1] / SIZE[0] + 0.4  # In inches, with room for words.
@@ -155,10 +167,19 @@ def _grid(rows, columns, widths):
     return figure, grid
 
 
-def _draw_image(axes, path, colour, title='', below='', weight='normal'):
-    """Draws an image in a frame, its title in two lines if it is long."""
+def draw_image(axes, picture, colour, title='', below='', weight='normal') -> None:
+    """Draws an image in a frame, its title in two lines if it is long.
+
+    Args:
+      axes: of `create_grid`.
+      picture: path of an image, or a `PIL.Image`.
+      colour: of the frame.
+      title: words above.
+      below: words below.
+      weight: of the title's letters.
+    """
     axes.axis('on')
-    axes.imshow(thumbnail(path))
+    axes.imshow(thumbnail(picture))
     axes.set(xticks=[], yticks=[])
     axes.set_xlabel(below, fontsize=7, labelpad=2)
     lines = '\n'.join(textwrap.wrap(title, 18))

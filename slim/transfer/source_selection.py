@@ -102,28 +102,29 @@ def select_classes(
     return list(selected.values())
 
 
-def write_class_lists(
-    folder: str, selected: list[SelectedClass], names: dict[str, list[str] | None]
-) -> dict[str, int]:
-    """Writes a class list for each domain that classes were selected from, `<domain>.txt`.
+def class_lists(
+    selected: list[SelectedClass], names: dict[str, list[str] | None]
+) -> dict[str, list[str]]:
+    """The lines of a class list for each domain that classes were selected from.
 
     A line is the name of a class, as `prepare_dataset.py --class_list` reads it, or its label where
     names are not known. The lines are in the order of the labels.
 
     Args:
-      folder: to write to; it is made if need be.
       selected: as of `select_classes`.
       names: domain -> its class names by label, None where they are not known.
 
     Returns:
-      Path -> number of classes.
+      Domain -> lines.
 
     Raises:
       UserError: if there are fewer names than labels, or several selected classes of a domain, or
         one selected and one left out, have the same name.
-      OSError: if a list cannot be written.
+
+    >>> class_lists([SelectedClass(0, 'inat', 1, 'birds', 0.9)], {'inat': ['Oak', 'Wren']})
+    {'inat': ['Wren']}
     """
-    written = {}
+    lists = {}
     for member in dict.fromkeys(one.member for one in selected):
         labels = sorted(one.label for one in selected if one.member == member)
         lines = [str(label) for label in labels]
@@ -141,8 +142,36 @@ def write_class_lists(
                     f'{member}: several of its classes are called {unclear[0]}; give them names '
                     'of their own in labels.txt'
                 )
+        lists[member] = lines
+    return lists
+
+
+def list_path(folder: str, member: str) -> str:
+    """Where the class list of a domain is written to."""
+    return os.path.join(folder, f'{member}.txt')
+
+
+def write_class_lists(
+    folder: str, selected: list[SelectedClass], names: dict[str, list[str] | None]
+) -> dict[str, int]:
+    """Writes the class list of each domain, see `class_lists`, to `<domain>.txt`.
+
+    Args:
+      folder: to write to; it is made if need be.
+      selected: as of `select_classes`.
+      names: as of `class_lists`.
+
+    Returns:
+      Path -> number of classes.
+
+    Raises:
+      UserError: if the names are not clear.
+      OSError: if a list cannot be written.
+    """
+    written = {}
+    for member, lines in class_lists(selected, names).items():
         os.makedirs(folder, exist_ok=True)
-        path = os.path.join(folder, f'{member}.txt')
+        path = list_path(folder, member)
         write_text(path, ''.join(f'{line}\n' for line in lines))
         written[path] = len(lines)
     return written

@@ -114,3 +114,12 @@ def test_widths_must_agree():
     narrow = create_domain('narrow', np.ones([1, 3]), [1])
     with pytest.raises(UserError, match='narrow are 3 wide, those of dogs 16'):
         measure_similarity(narrow, random_domain('dogs', 1, 12))
+
+
+def test_of_equal_flows_the_shortest_goes_first():
+    flow = np.array([[0.25, 0.0], [0.0, 0.25 + 1e-15], [0.1, 0.4]])
+    distances = np.array([[1.0, 9.0], [2.0, 9.0], [3.0, 4.0]])
+    found = Similarity('a', 'b', 1.0, 0.9, flow)
+    order = [pair[:2] for pair in strongest_flows(found, 9, distances)]
+    assert order == [(2, 1), (0, 0), (1, 1), (2, 0)]
+    assert [pair[:2] for pair in strongest_flows(found, 2, 10 - distances)] == [(2, 1), (1, 1)]

@@ -1,0 +1,541 @@
+"""The domains that DomainSimilarityDemo.ipynb looks at: the paper's, or those of the miniature.
+
+Those of the miniature come of reproduce_transfer.py: a run of one's own, or the one that docs/
+holds. Their photographs are drawn as they are wanted; no dataset need be there.
+"""
+
+import csv
+import functools
+import json
+import os
+from dataclasses import dataclass, field
+
+from slim.datasets import split_lists
+from slim.errors import UserError
+from slim.experiments import published_similarity
+from slim.experiments.transfer import CLASS_FEATURES, SETTINGS
+from slim.transfer import domains, listed_images, source_selection
+from slim.transfer.class_pictures import ClassPicture, PicturedFlow
+from slim.transfer.correlations import CENTRED
+from slim.transfer.domain_similarity import MIN_NUM_IMGS, Similarity, strongest_flows
+
+DATASET_DIR = 'data'
+SELECT_DIR = 'feature/selected'
+MINIATURES = ('feature/transfer', 'docs/transfer')  # A run of one's own goes first.
+RESULTS, CORRELATIONS = 'results.csv', 'correlations.csv'
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where class features are, and what is asked of them.
+
+    Attributes:
+      feature_dir: folder of the features of one network.
+      sources: names of the source domains; what they are when joined is looked at, too.
+      targets: names of the target domains.
+      min_num_imgs: images of a source class that counts.
+      selected: target -> source classes to select for it.
+      dataset_of: source -> name of its dataset, where it is another.
+      drawn_as: embedded domain -> digest of the pictures that its features were taken from.
+    """
+
+    feature_dir: str
+    sources: tuple[str, ...]
+    targets: tuple[str, ...]
+    min_num_imgs: int = 0
+    selected: dict[str, int] = field(default_factory=dict)
+    dataset_of: dict[str, str] = field(default_factory=dict)
+    drawn_as: dict[str, str] = field(default_factory=dict)
+
+
+# How many classes to select is an example: more for targets that have more classes.
+PAPER = Place(
+    'feature/resnet_101_JFT_299',
+    ('ImageNet_train', 'inat_train'),
+    tuple(published_similarity.PUBLISHED),
+    MIN_NUM_IMGS,
+    {
+        'cub_200': 400,
+        'stanford_cars': 50,
+        'stanford_dogs': 100,
+        'aircraft': 50,
+        'nabirds': 400,
+    },
+    {'ImageNet_train': 'ILSVRC2012', 'inat_train': 'inat2017'},
+)
+MINIATURE_COUNTS = 8, 4, 6
+
+
+def find_place(root: str = '.') -> Place:
+    """The paper's class features where all of them are there, else those of the miniature.
+
+    Args:
+      root: of the repository.
+
+    Raises:
+      UserError: if there are none.
+    """
+    folder = os.path.join(root, PAPER.feature_dir)
+    if all(_domain_paths(folder, name) for name in (*PAPER.sources, *PAPER.targets)):
+        return PAPER
+    results_dir = find_results(root)
+    with open(os.path.join(root, results_dir, SETTINGS), encoding='utf-8') as file:
+        settings = json.load(file)
+    targets = tuple(settings['targets'])
+    return Place(
+        f'{results_dir}/{CLASS_FEATURES}',
+        tuple(settings['sources']),
+        targets,
+        selected=dict(zip(targets[::3], MINIATURE_COUNTS, strict=False)),
+        drawn_as=settings['domains'],
+    )
+
+
+def find_results(root: str = '.') -> str:
+    """The folder of what reproduce_transfer.py came to: a run of one's own, or that of docs/.
+
+    Args:
+      root: of the repository.
+
+    Returns:
+      The folder, below `root`.
+
+    Raises:
+      UserError: if there is none.
+    """
+    for folder in MINIATURES:
+        wanted = (SETTINGS, CLASS_FEATURES, RESULTS, CORRELATIONS)
+        if all(os.path.exists(os.path.join(root, folder, name)) for name in wanted):
+            return folder
+    raise UserError(f'{" and ".join(MINIATURES)} hold no results; python reproduce_transfer.py')
+
+
+def _domain_paths(folder, name):
+    """The files of a domain's class features; where the release left these to its notebook, of its
+    images' features. None if there are neither."""
+    ends = (('.npy', domains.WEIGHT), ('_feature.npy', '_label.npy'))
+    for pair in ends:
+        paths = [os.path.join(folder, name + end) for end in pair]
+        if all(map(os.path.exists, paths)):
+            return paths
+    return None
+
+
+def read_domains(place: Place, root: str = '.'):
+    """Reads the domains.
+
+    Args:
+      place: where they are.
+      root: of the repository.
+
+    Returns:
+      (source `Domain`s, of which the last is all joined if there are several; target `Domain`s).
+
+    Raises:
+      UserError: if one is missing, or cannot be what it should be.
+      OSError: if one cannot be read.
+    """
+    folder = os.path.join(root, place.feature_dir)
+    sources = [_read(folder, name) for name in place.sources]
+    if len(sources) > 1:
+        sources.append(domains.join(sources))
+    targets = [domains.keep_classes(_read(folder, name)) for name in place.targets]
+    domains.check_same_width([*sources, *targets])
+    return [domains.keep_classes(source, place.min_num_imgs) for source in sources], targets
+
+
+def _read(folder, name):
+    paths = _domain_paths(folder, name)
+    if paths and paths[0].endswith('_feature.npy'):
+        return domains.read_domain_of_images(*paths)
+    return domains.read_domain(folder, name)
+
+
+def describe(sources, targets) -> list[dict]:
+    """A row for each domain: domain, role, classes, images."""
+    return [
+        {
+            'domain': domain.name,
+            'role': role,
+            'classes': len(domain.labels),
+            'images': int(domain.num_images.sum()),
+        }
+        for role, of_role in (('source', sources), ('target', targets))
+        for domain in of_role
+    ]
+
+
+def compare_with_published(place: Place, found: list[Similarity]) -> list[dict]:
+    """As `published_similarity.compare`, for the paper's features; no rows for others."""
+    is_paper = os.path.normpath(place.feature_dir) == PAPER.feature_dir
+    return published_similarity.compare(found) if is_paper else []
+
+
+def similarity_rows(found: list[Similarity]) -> list[dict]:
+    """A row for each pair: target, source, emd, similarity."""
+    return [
+        {
+            'target': one.target,
+            'source': one.source,
+            'emd': one.emd,
+            'similarity': one.similarity,
+        }
+        for one in found
+    ]
+
+
+def similarity_maps(found: list[Similarity]):
+    """Heat maps of the similarities that were measured and of those that were published.
+
+    Args:
+      found: a `Similarity` for each pair, of all sources and targets.
+
+    Returns:
+      Two `HeatMap`s, the EMD in brackets.
+    """
+    published = [
+        Similarity(source, target, *known, flow=None)
+        for target, of_target in published_similarity.PUBLISHED.items()
+        for source, known in of_target.items()
+    ]
+    return [
+        _similarity_map('similarity here (EMD)', found),
+        _similarity_map('published in 2018 (EMD)', published),
+    ]
+
+
+def _similarity_map(title, found):
+    import numpy as np
+
+    from slim.transfer.heat_maps import HeatMap
+
+    of_pair = {(one.target, one.source): one for one in found}
+    targets, sources = (list(dict.fromkeys(names)) for names in zip(*of_pair, strict=True))
+    rows = [[of_pair[target, source] for source in sources] for target in targets]
+    return HeatMap(
+        title,
+        np.array([[one.similarity for one in row] for row in rows]),
+        [[f'{one.similarity:.3f} ({one.emd:.1f})' for one in row] for row in rows],
+        targets,
+        sources,
+    )
+
+
+@dataclass(frozen=True)
+class ClassImages:
+    """The classes of a domain, with their photographs if there are any.
+
+    Attributes:
+      domain: its name.
+      names: of the classes by label; None if they are not known.
+      paths: label -> path of a training image; None if there are none.
+      is_embedded: whether its photographs can be drawn.
+    """
+
+    domain: str
+    names: list[str] | None = None
+    paths: dict[int, str] | None = None
+    is_embedded: bool = False
+
+    def name(self, label: int) -> str:
+        """The class's name; its label if the name is not known."""
+        return str(label) if self.names is None else self.names[label]
+
+    def picture(self, label: int) -> ClassPicture:
+        """A training image of the class, with its name. Only where there are images."""
+        if self.is_embedded:
+            return ClassPicture(_draw(self.domain, label), self.name(label))
+        return ClassPicture(self.paths[label], self.name(label))
+
+    @property
+    def has_pictures(self) -> bool:
+        return self.is_embedded or self.paths is not None
+
+
+@functools.cache
+def _draw(domain, label):
+    from slim.datasets import embedded
+
+    return embedded.draw_example(domain, label)
+
+
+def find_images(place: Place, root: str = '.') -> dict[str, ClassImages]:
+    """Names and images of the classes of each domain.
+
+    Embedded domains are drawn, unless they are drawn in another way today than when the features
+    were taken; those of others are looked for in data/.
+
+    Args:
+      place: of the class features.
+      root: of the repository.
+
+    Raises:
+      UserError: if a file of a dataset cannot be what it should be.
+    """
+    return {name: _find_images(place, name, root) for name in (*place.sources, *place.targets)}
+
+
+def _find_images(place, name, root):
+    from slim.datasets.embedded import DOMAINS
+
+    if name in DOMAINS and DOMAINS[name].definition().startswith(place.drawn_as.get(name, '-')):
+        names = [one.name for one in DOMAINS[name].classes()]
+        return ClassImages(name, names, is_embedded=True)
+    folder = os.path.join(root, DATASET_DIR, place.dataset_of.get(name, name))
+    names = split_lists.read_labels(folder)
+    path = split_lists.list_path(folder, listed_images.SPLITS['train'])
+    if not os.path.exists(path):
+        return ClassImages(name, names)
+    listed = {one.label: os.path.join(folder, one.path) for one in split_lists.read_list(path)}
+    is_there = all(map(os.path.isfile, listed.values()))
+    return ClassImages(name, names, listed if is_there else None)
+
+
+def missing_pictures(images: dict[str, ClassImages]) -> list[str]:
+    """Names of the domains whose photographs are not there."""
+    return [name for name, one in images.items() if not one.has_pictures]
+
+
+def example_strips(found, images: dict[str, ClassImages], count: int):
+    """Classes of each domain, spread evenly over all of them, for `class_pictures.draw_strips`.
+
+    Args:
+      found: `Domain`s that are not joined.
+      images: of `find_images`.
+      count: of classes.
+    """
+    from slim.transfer.image_pictures import spread_rows
+
+    return [
+        (
+            domain.name,
+            [
+                images[domain.name].picture(int(domain.labels[row]))
+                for row in spread_rows(domain.labels, count)
+            ],
+        )
+        for domain in found
+        if images[domain.name].has_pictures
+    ]
+
+
+@dataclass(frozen=True)
+class ClassFlow:
+    """Weight that moves from a source class to a target class.
+
+    Attributes:
+      target: name of the target domain.
+      source: (domain, label) of the source class.
+      label: of the target class.
+      share: of all weight.
+      distance: between the two classes.
+    """
+
+    target: str
+    source: tuple[str, int]
+    label: int
+    share: float
+    distance: float
+
+
+def class_flows(found: Similarity, source, target, distances, count: int) -> list[ClassFlow]:
+    """The strongest flow into each of some target classes, the strongest first.
+
+    Of flows that are equal the shortest counts.
+
+    Args:
+      found: the `Similarity` of the two.
+      source: a `Domain`, as it was measured.
+      target: likewise.
+      distances: float [source classes, target classes].
+      count: of target classes.
+    """
+    into = {}
+    for i, j, share in strongest_flows(found, found.flow.size, distances):
+        into.setdefault(j, (i, share))
+    return [
+        ClassFlow(
+            target.name,
+            (source.members[i], int(source.labels[i])),
+            int(target.labels[j]),
+            share,
+            float(distances[i, j]),
+        )
+        for j, (i, share) in list(into.items())[:count]
+    ]
+
+
+def flow_rows(flows: list[ClassFlow], images: dict[str, ClassImages]) -> list[dict]:
+    """A row for each flow: target, target_class, source, source_class, share, distance."""
+    return [
+        {
+            'target': one.target,
+            'target_class': images[one.target].name(one.label),
+            'source': one.source[0],
+            'source_class': images[one.source[0]].name(one.source[1]),
+            'share': f'{one.share:.2%}',
+            'distance': one.distance,
+        }
+        for one in flows
+    ]
+
+
+def pictured_flows(flows: list[ClassFlow], images: dict[str, ClassImages]):
+    """The flows as `class_pictures.draw_flows` takes them, a row for each target."""
+    rows = {}
+    for one in flows:
+        member, label = one.source
+        if images[member].has_pictures and images[one.target].has_pictures:
+            pictured = PicturedFlow(
+                images[member].picture(label),
+                images[one.target].picture(one.label),
+                f'{one.share:.2%}',
+            )
+            rows.setdefault(one.target, []).append(pictured)
+    return list(rows.items())
+
+
+def select(place: Place, source, targets):
+    """Selects as many source classes for each target as `place` says, in the order of targets.
+
+    Args:
+      place: says how many.
+      source: a `Domain`.
+      targets: a `Domain` each.
+
+    Returns:
+      A list of `SelectedClass`.
+    """
+    wanted = [target for target in targets if target.name in place.selected]
+    counts = [place.selected[target.name] for target in wanted]
+    return source_selection.select_classes(source, wanted, counts)
+
+
+def selected_strips(place: Place, source, targets, images: dict[str, ClassImages], count: int):
+    """The classes that each target wants, whether or not others want them too.
+
+    Args:
+      place: says how many are selected.
+      source: a `Domain`.
+      targets: a `Domain` each.
+      images: of `find_images`.
+      count: of classes to show at most, the nearest first.
+
+    Returns:
+      Rows for `class_pictures.draw_strips`.
+    """
+    strips = []
+    for target in targets:
+        wanted = select(place, source, [target])[:count]
+        strip = [
+            images[one.member].picture(one.label)
+            for one in wanted
+            if images[one.member].has_pictures
+        ]
+        if strip:
+            strips.append((f'for\n{target.name}', strip))
+    return strips
+
+
+def select_command(place: Place) -> str:
+    """The command that writes the class lists of `select`."""
+    counts = ','.join(
+        f'{name}:{place.selected[name]}' for name in place.targets if name in place.selected
+    )
+    flags = [
+        f'--feature_dir={place.feature_dir}',
+        f'--source_domains={domains.JOINT.join(place.sources)}',
+        f'--target_domains={",".join(place.targets)}',
+        f'--min_num_imgs={place.min_num_imgs}',
+        f'--select={counts}',
+    ]
+    if place.dataset_of:
+        pairs = ','.join(f'{name}:{dataset}' for name, dataset in place.dataset_of.items())
+        flags.append(f'--dataset_of={pairs}')
+    return ' '.join(['python domain_similarity.py', *flags])
+
+
+def describe_lists(place: Place, selected, images: dict[str, ClassImages]) -> list[str]:
+    """A line for each class list that `select_command` writes: its path, its first classes."""
+    folder = os.path.join(SELECT_DIR, domains.JOINT.join(place.sources))
+    names = {name: images[name].names for name in place.sources}
+    return [
+        f'{source_selection.list_path(folder, member)}: {len(lines)} classes, '
+        f'{", ".join(lines[:4])}{", ..." if len(lines) > 4 else ""}'
+        for member, lines in source_selection.class_lists(selected, names).items()
+    ]
+
+
+def read_results(folder: str, name: str = RESULTS) -> list[dict]:
+    """Reads a table of reproduce_transfer.py.
+
+    Args:
+      folder: of its results.
+      name: of the table, `RESULTS` or `CORRELATIONS`.
+
+    Returns:
+      Rows, their numbers as float.
+
+    Raises:
+      UserError: if a number is none.
+      OSError: if it cannot be read.
+    """
+    words = ('target', 'source', 'measure', 'over')
+    path = os.path.join(folder, name)
+    with open(path, newline='', encoding='utf-8') as file:
+        rows = list(csv.DictReader(file))
+    try:
+        return [
+            {key: value if key in words else _number(value) for key, value in row.items()}
+            for row in rows
+        ]
+    except (ValueError, TypeError) as error:
+        raise UserError(f'{path}: {error}; expected a number') from error
+
+
+def _number(text):
+    return int(text) if text.isdigit() else float(text)
+
+
+def correlation_table(correlations: list[dict], coefficient: str = 'pearson') -> list[dict]:
+    """A coefficient of each measure beside those of the others.
+
+    Args:
+      correlations: of correlations.csv.
+      coefficient: its column.
+
+    Returns:
+      Rows with over, points and a column for each measure.
+    """
+    rows = {}
+    for row in correlations:
+        first = {'over': row['over'], 'points': row['points']}
+        rows.setdefault(row['over'], first)[row['measure']] = row[coefficient]
+    return list(rows.values())
+
+
+def say_whether_foretold(rows: list[dict], correlations: list[dict]) -> str:
+    """Whether the similarity foretells which source transfers best, in words.
+
+    It does so if it names the best source of more targets than one would by chance, but for 1 case
+    in 20.
+
+    Args:
+      rows: of results.csv.
+      correlations: of correlations.csv.
+    """
+    from scipy import stats
+
+    of_similarity = {row['over']: row for row in correlations if row['measure'] == 'similarity'}
+    targets = list(dict.fromkeys(row['target'] for row in rows))
+    num_sources = len({row['source'] for row in rows})
+    found = round(sum(of_similarity[target]['best_source_found'] for target in targets))
+    by_chance = float(stats.binom.sf(found - 1, len(targets), 1 / num_sources))
+    centred = of_similarity[CENTRED]['pearson']
+    foretells = by_chance < 0.05 and centred > 0
+    return (
+        f'The most similar of {num_sources} sources is the best one for {found} of {len(targets)} '
+        f'targets (guessing would do as well in {by_chance:.2%} of cases), and what a source adds '
+        f'to a target goes with its similarity by r = {centred:.2f}: here similarity '
+        f'{"foretells" if foretells else "does not foretell"} the transfer.'
+    )
