@@ -1,6 +1,6 @@
 """Measures how similar source domains are to target domains, and selects source classes for them.
 
-    python domain_similarity.py --feature_dir=feature/resnet_101_JFT \\
+    python domain_similarity.py --feature_dir=feature/resnet_101_JFT_299 \\
         --source_domains=ImageNet_train,inat_train,ImageNet_train+inat_train \\
         --target_domains=cub_200,flower_102 --output=results.csv
 
