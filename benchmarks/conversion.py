@@ -27,13 +27,16 @@ from absl import flags
 from benchmarks import measuring, photographs, report, rows
 from slim import command_line
 from slim.datasets import split_lists
+from slim.errors import UserError
 from slim.quiet_import import import_tensorflow
 
 # What is measured
 flags.DEFINE_integer('num_images', 3000, 'JPEG files.', lower_bound=100)
 flags.DEFINE_integer('num_shards', 10, 'Shards of each split.', lower_bound=1)
 flags.DEFINE_list('num_workers', ['1', '2'], 'Processes that convert.')
-flags.DEFINE_integer('times', 10, 'How many times as many files memory is compared with.')
+flags.DEFINE_integer(
+    'times', 10, 'How many times as many files memory is compared with.', lower_bound=1
+)
 
 # How long, and what becomes of it
 flags.DEFINE_integer('repeats', 3, 'Rounds, of which the medians are shown.', lower_bound=1)
@@ -221,8 +224,15 @@ def format_table(summaries):
     return report.align(columns, lines)
 
 
+def worker_counts(texts):
+    """The numbers that --num_workers holds."""
+    if not texts or not all(text.isdecimal() and int(text) for text in texts):
+        raise UserError(f'--num_workers={",".join(texts)}: expected numbers from 1 up, as in 1,2')
+    return [int(text) for text in texts]
+
+
 def main(flags):
-    counts = [int(count) for count in flags.num_workers]
+    counts = worker_counts(flags.num_workers)
     report.check_output(flags.output)
     with tempfile.TemporaryDirectory() as parent:
         folder = os.path.join(parent, rows.DATASET)

@@ -44,7 +44,8 @@ def test_results_of_other_settings_are_refused_before_any_work(
     result = run_script('reproduce_transfer.py', *arguments, env=without_tensorflow)
     line = failure(result, lines=1)
     assert 'seed=3 instead of 0; remove it, or choose another --output_dir' in line
-    assert not (tmp_path / 'dataset_dir').exists()
+    # Nor are the other folders taken for settings that are refused.
+    assert [name for name in FOLDERS if (tmp_path / name).exists()] == ['output_dir']
 
 
 def test_ctrl_c_says_how_to_go_on_and_leaves_no_half_dataset(start_script, arguments, tmp_path):

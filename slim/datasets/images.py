@@ -110,7 +110,7 @@ def _size_if_sound(content):
         if height * width > (Image.MAX_IMAGE_PIXELS or 0):
             return None
         simplejpeg.decode_jpeg(content, 'GRAY', fastdct=True, **SMALLEST)
-    except ValueError:
+    except (ValueError, KeyError):  # KeyError: of a subsampling that it has no name for, 4:4:1.
         return None
     return height, width
 

@@ -106,8 +106,8 @@ class Folders:
     output_dir: str
 
 
-def claim(folder: str, flag: str, record: dict) -> None:
-    """Takes a folder for results of these settings; a later run with others will be refused.
+def is_claimed(folder: str, flag: str, record: dict) -> bool:
+    """Whether a folder is for results of these settings already; False if there is nothing in it.
 
     Args:
       folder: need not be there.
@@ -129,9 +129,7 @@ def claim(folder: str, flag: str, record: dict) -> None:
             raise UserError(
                 f'{folder} holds files of something else, without {SETTINGS}; {advice}'
             ) from None
-        os.makedirs(folder, exist_ok=True)
-        write_text(path, json.dumps(record, indent=1) + '\n')
-        return
+        return False
     except (ValueError, TypeError) as error:
         raise UserError(f'{path} holds no settings; {advice}') from error
     there.pop('versions', None)
@@ -143,6 +141,17 @@ def claim(folder: str, flag: str, record: dict) -> None:
             if key != 'domains'
         )
         raise UserError(f'{folder} was made with {shown or "other photographs"}; {advice}')
+    return True
+
+
+def claim(folder: str, flag: str, record: dict) -> None:
+    """Takes a folder for results of these settings; a later run with others will be refused.
+
+    Arguments and errors as of `is_claimed`.
+    """
+    if not is_claimed(folder, flag, record):
+        os.makedirs(folder, exist_ok=True)
+        write_text(os.path.join(folder, SETTINGS), json.dumps(record, indent=1) + '\n')
 
 
 @contextlib.contextmanager
@@ -167,8 +176,14 @@ def run(settings: Settings, folders: Folders) -> tuple[list[dict], list[dict]]:
     from slim.transfer.correlations import correlations
 
     record = settings.record()
-    for flag in ('checkpoint_dir', 'feature_dir', 'output_dir'):
-        claim(getattr(folders, flag), flag, record)
+    places = {
+        flag: getattr(folders, flag) for flag in ('checkpoint_dir', 'feature_dir', 'output_dir')
+    }
+    # All are looked at before one is taken: a run that is refused leaves no folder to settings that
+    # never came to anything.
+    for step in (is_claimed, claim):
+        for flag, folder in places.items():
+            step(folder, flag, record)
     with _step(f'{len(settings.networks)} sources and {len(settings.targets)} targets drawn'):
         draw_and_convert(settings, folders)
     with _step('TensorFlow imported'):

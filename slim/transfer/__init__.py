@@ -5,6 +5,7 @@ On disk: `features` writes the features of images; `domains` reads them, and the
 
 Which source is like a target: `emd` solves the transport problem, `domain_similarity` is the
 paper's measure, `measures` the table of it and others, `source_selection` picks source classes.
+Were they right: `correlations` with the accuracy, and `transfer_picture`.
 
 How well features serve: `linear_classifier`, `neighbours`.
 

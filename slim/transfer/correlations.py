@@ -69,7 +69,8 @@ def correlations(rows: list[dict], measures: list[str], outcome: str = 'accuracy
 
 
 def _centred(both):
-    return both - both.mean(axis=1, keepdims=True)
+    # Rounded, so that numbers that are equal but for rounding errors have one rank, and none vary.
+    return np.round(both - both.mean(axis=1, keepdims=True), 12)
 
 
 def _is_best_found(measured, outcome):

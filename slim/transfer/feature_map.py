@@ -57,7 +57,8 @@ def map_features(features, seed: int = 0) -> FeatureMap:
       A `FeatureMap`.
 
     Raises:
-      UserError: if a feature is not finite, or there are too few images.
+      UserError: if a feature is not finite, there are too few images, or nothing to lay out: a
+        single number an image, or the same for all.
     """
     from sklearn.decomposition import PCA
     from sklearn.manifold import TSNE, trustworthiness
@@ -69,6 +70,11 @@ def map_features(features, seed: int = 0) -> FeatureMap:
         raise UserError(
             f'{len(features)} images are too few for a map; expected more than {2 * NEIGHBOURS}'
         )
+    if features.shape[1] == 1:
+        raise UserError('features of one number lie on a line; a map wants two or more')
+    if (features == features[0]).all():
+        # scikit-learn would divide by no spread, and t-SNE end the process by a signal.
+        raise UserError(f'all {len(features)} images have the same feature; is the network sound?')
     width = min(PCA_WIDTH, *features.shape)
     reduced = PCA(width, svd_solver='randomized', random_state=seed).fit_transform(features)
     perplexity = min(PERPLEXITY, (len(features) - 1) / 3)

@@ -39,12 +39,22 @@ def decoded(stored):
     return pixels.astype(int)
 
 
+def jpeg_441():
+    """Four blocks of brightness above each other for one of each colour: Pillow writes none."""
+    content = jpeg(np.full_like(PIXELS, 128))
+    sampling, data = content.index(b'\xff\xc0') + 11, content.index(b'\xff\xda') + 14
+    # Five times, 40 pixels wide: six blocks, all codes of which say that nothing changes.
+    codes = bytes.fromhex('28a28a00') * 5
+    return content[:sampling] + b'\x14' + content[sampling + 1 : data] + codes + b'\xff\xd9'
+
+
 UNTOUCHED = {
     'baseline': jpeg(),
     'progressive': jpeg(progressive=True),
     'grayscale': jpeg(mode='L'),
     'progressive grayscale': jpeg(mode='L', progressive=True),
     'subsampled': jpeg(subsampling=2),
+    'subsampled in height alone': jpeg_441(),
     'with a rotation in EXIF': jpeg(exif=rotated_exif(6)),
     'with a thumbnail': jpeg(comment=jpeg(quality=20)),
     'with something behind its end': jpeg() + b'something \xff\xda',

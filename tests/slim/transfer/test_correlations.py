@@ -56,6 +56,18 @@ def test_what_does_not_vary_has_no_correlation_and_gives_no_warning():
     assert math.isfinite(found[ALL]['pearson'])
 
 
+def test_rounding_errors_are_no_differences():
+    # The mean of three times 0.1 is not 0.1, in binary.
+    constant = [('a', 0.1), ('b', 0.7)]
+    rows = _rows([(t, same, same + step) for t, same in constant for step in (0, 0.2, 0.4)])
+    assert math.isnan(_found(rows)[CENTRED]['pearson'])
+    # As far apart in both targets, whatever the level: ranks (1.5, 3.5, 5.5) of both numbers.
+    rows = _rows(
+        [(t, 3 * same + step, same + step) for t, same in constant for step in (0, 0.1, 0.3)]
+    )
+    assert _found(rows)[CENTRED]['spearman'] == pytest.approx(1, abs=1e-12)
+
+
 def test_measures_are_looked_at_each_by_itself():
     rows = [{**row, 'logme': -row['similarity']} for row in _rows([('a', 1, 0.1), ('a', 2, 0.3)])]
     found = correlations(rows, ['similarity', 'logme'])

@@ -56,3 +56,7 @@ def test_what_cannot_be_mapped():
         feature_map.map_features(APART[:20])
     with pytest.raises(UserError, match='row 3 is not finite'):
         feature_map.map_features(np.where(np.arange(60)[:, None] == 3, np.nan, APART))
+    with pytest.raises(UserError, match='features of one number'):
+        feature_map.map_features(APART[:, :1])
+    with pytest.raises(UserError, match='all 60 images have the same feature'):
+        feature_map.map_features(np.ones_like(APART))

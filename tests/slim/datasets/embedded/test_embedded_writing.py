@@ -98,16 +98,21 @@ def test_union_has_the_photographs_of_its_parts(tmp_path, monkeypatch):
     assert lines == [f'{label}:{name}' for label, name in enumerate(names)]
 
 
-@pytest.mark.parametrize('spoilt', [False, True])
+@pytest.mark.parametrize('spoilt', ['', 'list', 'photograph', 'definition'])
 def test_union_takes_photographs_from_whole_datasets_beside_it(tmp_path, monkeypatch, spoilt):
     other = dataclasses.replace(TINY, first_class=20, seed=TINY.seed + 1)
     monkeypatch.setitem(DOMAINS, 'other', other)
     monkeypatch.setitem(DOMAINS, 'both', Union(('tiny', 'other'), 'both'))
     write_domain('both', tmp_path / 'alone' / 'both', num_workers=1, progress=False)
-    for name in ('tiny', 'other'):
-        write_domain(name, tmp_path / name, num_workers=1, progress=False)
-    if spoilt:  # It is no longer what a union could be made of.
+    write_domain('tiny', tmp_path / 'tiny', num_workers=1, progress=False)
+    with monkeypatch.context() as patch:
+        if spoilt == 'definition':  # Of an earlier version: nothing else tells.
+            patch.setattr(FAMILIES['birds'], 'REVISION', 0)
+        write_domain('other', tmp_path / 'other', num_workers=1, progress=False)
+    if spoilt == 'list':  # It is no longer what a union could be made of.
         (tmp_path / 'other' / 'train.txt').write_text('')
+    elif spoilt == 'photograph':
+        next((tmp_path / 'other' / 'images').glob('*/val_*.jpg')).unlink()
     drawn = []
 
     def draw(species, *arguments):
