@@ -6,7 +6,7 @@ The nearer a source domain is to a target, the better a network that was pre-tra
 transfers to the target (paper, section 4 and Fig. 5). This
   1. draws two sources (mini_nature: birds, flowers, butterflies; mini_objects: cars, aircraft,
      pots), their union, and seven targets of one family each; no target shares a class with them
-  2. pre-trains a quarter-width Inception-V3 on each source and on the union, as long on each
+  2. pre-trains a quarter-width Inception-V3 on each source and on the union, side by side
   3. extracts features of every target by each of the three networks
   4. measures similarity of each source and target, on class features by the union's network, and
      LogME and H-score beside it
@@ -32,7 +32,9 @@ from slim import command_line
 flags.DEFINE_integer(
     'seed', 0, 'Of initial weights, data order, augmentation and dropout.', lower_bound=0
 )
-flags.DEFINE_integer('num_steps', 1200, 'Updates of each pre-training.', lower_bound=1)
+flags.DEFINE_integer(
+    'num_steps', 1500, 'Updates on each source; twice as many on both.', lower_bound=1
+)
 flags.DEFINE_enum(
     'precision', 'float32', ['float32', 'bfloat16', 'float16'], 'What the layers compute in.'
 )

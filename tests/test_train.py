@@ -193,6 +193,7 @@ def refusal(tiny_config, tmp_path):
         ({'image_size': 50}, ['50x50', 'too small', '75x75']),
         ({'labels_offset': 8}, ['--labels_offset=8', 'no class of 8']),
         ({'moving_average_decay': 1.5}, ['--moving_average_decay']),
+        ({'preprocessing_name': 'vgg', 'min_crop_area': 0.5}, ['--min_crop_area', 'vgg']),
     ],
 )
 def test_a_configuration_that_cannot_train_is_refused(refusal, data_dir, changes, parts):

@@ -1,7 +1,7 @@
 """The paper's claim in miniature: the nearer a source, the better it transfers (section 4, Fig. 5).
 
-Networks are pre-trained on two sources and on their union, for the same number of updates each.
-Each gives features of every target, and the accuracy of a linear classifier on them says how well
+Networks are pre-trained on two sources and on their union; each image of any is seen as often. Each
+gives features of every target, and the accuracy of a linear classifier on them says how well
 its source transfers. Similarity of source and target is that of their class features, by one and
 the same network for all of them: the one of the union, which plays the part that a network trained
 on JFT, with 300 million images, plays in the paper.
@@ -12,7 +12,7 @@ on JFT, with 300 million images, plays in the paper.
     measure              features -> class features, a row for each pair of target and source
     write_results        rows -> tables, picture
 
-TensorFlow is imported by `pretrain` and `extract`, and only when they are called.
+TensorFlow is imported by `extract`, and only when it is called; `pretrain` runs train.py.
 """
 
 import contextlib
@@ -21,7 +21,6 @@ import importlib.metadata
 import json
 import math
 import os
-import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -29,11 +28,13 @@ from dataclasses import dataclass
 
 from slim.datasets.whole_files import check_writable, write_csv, write_text
 from slim.errors import UserError
+from slim.experiments import side_by_side
 
 SETTINGS = 'settings.json'
 CLASS_FEATURES = 'class_features'
 SPLITS = ('train', 'validation')
 MEASURES = ('similarity', 'logme', 'h_score')
+ONE_THREAD = {'TF_NUM_INTRAOP_THREADS': '1', 'TF_NUM_INTEROP_THREADS': '1'}
 PACKAGES = ('numpy', 'pillow', 'pot', 'scikit-learn', 'scipy', 'tensorflow')
 
 
@@ -42,16 +43,19 @@ class Settings:
     """All that decides what comes out.
 
     The network is the demonstration's, and so is the way it learns: Adam, its rate falling in a
-    straight line to the last update, batch norm with a short memory.
+    straight line to the last update, batch norm with a short memory, windows of at least half of a
+    photograph.
 
     Attributes:
       sources: keys of the embedded `DOMAINS`, to pre-train on.
       union: key of their union.
       targets: keys of the targets.
       seed: of initial weights, data order, augmentation and dropout.
-      num_steps: updates of each pre-training.
+      num_steps: updates of the pre-training on one source; as many more on the union as it has
+        sources.
       batch_size: images of an update.
       learning_rate: at the start.
+      min_crop_area: the least share of a photograph that is trained on.
       precision: what the layers compute in, see `slim.learning.precision`.
       model_name: key of the networks.
       depth_multiplier: scales the channels of every layer.
@@ -72,9 +76,10 @@ class Settings:
         'mini_pots',
     )
     seed: int = 0
-    num_steps: int = 1200
+    num_steps: int = 1500
     batch_size: int = 32
     learning_rate: float = 0.006
+    min_crop_area: float = 0.5
     precision: str = 'float32'
     model_name: str = 'inception_v3'
     depth_multiplier: float = 0.25
@@ -86,6 +91,10 @@ class Settings:
     def networks(self) -> tuple[str, ...]:
         """What a network is pre-trained on, each: the sources and their union."""
         return *self.sources, self.union
+
+    def steps(self, network: str) -> int:
+        """Updates of the pre-training on `network`."""
+        return self.num_steps * (len(self.sources) if network == self.union else 1)
 
     def record(self) -> dict:
         """The settings as JSON, with a digest of all that the pictures of each domain depend on."""
@@ -171,7 +180,6 @@ def run(settings: Settings, folders: Folders) -> tuple[list[dict], list[dict]]:
     Raises:
       UserError: if a folder holds something else, or a setting cannot be.
       OSError: if a file cannot be read or written.
-      KeyboardInterrupt: if a training was told to stop, which saved a checkpoint.
     """
     from slim.transfer.correlations import correlations
 
@@ -186,11 +194,10 @@ def run(settings: Settings, folders: Folders) -> tuple[list[dict], list[dict]]:
             step(folder, flag, record)
     with _step(f'{len(settings.networks)} sources and {len(settings.targets)} targets drawn'):
         draw_and_convert(settings, folders)
+    with _step(f'{len(settings.networks)} networks pre-trained'):
+        pretrain(settings, folders)
     with _step('TensorFlow imported'):
         set_up_tensorflow(settings)
-    for network in settings.networks:
-        with _step(f'pre-trained on {network}'):
-            pretrain(settings, folders, network)
     for network in settings.networks:
         with _step(f'features by the network of {network}'):
             extract(settings, folders, network)
@@ -216,53 +223,73 @@ def set_up_tensorflow(settings: Settings) -> None:
     from slim.quiet_import import import_tensorflow
 
     import_tensorflow('slim.compat')
+    import tensorflow as tf
+
     from slim.learning import devices, precision
 
     devices.set_up()
     devices.use_deterministic_operations()
+    # Which asks for a seed of the values that a checkpoint's take the place of.
+    tf.random.set_seed(settings.seed)
     precision.warn_if_slow(settings.precision)
 
 
-def pretrain(settings: Settings, folders: Folders, name: str) -> None:
-    """Pre-trains a network on the dataset `name`, from scratch or from where it was stopped.
+def pretrain(settings: Settings, folders: Folders) -> None:
+    """Pre-trains the networks side by side, from scratch or from where they were stopped.
+
+    Each has one core, and two finish two thirds sooner than one after the other on both: the layers
+    are too small to be shared. So the numbers do not depend on how many cores there are.
 
     Raises:
-      KeyboardInterrupt: if it was told to stop.
+      UserError: if one cannot be trained.
     """
-    from slim import command_line
-    from slim.datasets.dataset import load_dataset
-    from slim.learning import checkpoints, devices, training
-    from slim.learning.optimizers import OptimizerParameters
-    from slim.learning.schedules import Schedule
+    from slim.datasets import workers
 
-    folder = os.path.join(folders.checkpoint_dir, name)
-    newest = checkpoints.latest_checkpoint(folder)
-    if newest and newest.endswith(f'-{settings.num_steps}'):
-        return
-    dataset = load_dataset(folders.dataset_dir, name, 'train')
-    images = settings.num_steps * settings.batch_size
-    config = training.TrainingConfig(
+    wanted = sorted(settings.networks, key=settings.steps, reverse=True)  # The longest first.
+    commands = {
+        name: training_command(settings, folders, name)
+        for name in wanted
+        if not is_trained(settings, folders, name)
+    }
+    side_by_side.run(commands, workers.available_cores(), ONE_THREAD, folders.checkpoint_dir)
+
+
+def is_trained(settings: Settings, folders: Folders, name: str) -> bool:
+    """Whether the network of the dataset `name` has its last checkpoint."""
+    path = os.path.join(folders.checkpoint_dir, name, f'model.ckpt-{settings.steps(name)}.index')
+    return os.path.exists(path)
+
+
+def training_command(settings: Settings, folders: Folders, name: str) -> list[str]:
+    """The command that pre-trains a network on the dataset `name`."""
+    from slim.datasets.dataset import load_dataset
+
+    steps = settings.steps(name)
+    images = load_dataset(folders.dataset_dir, name, 'train').num_images
+    return side_by_side.command(
+        'train.py',
+        dataset_dir=folders.dataset_dir,
+        dataset_name=name,
+        train_dir=os.path.join(folders.checkpoint_dir, name),
         model_name=settings.model_name,
         depth_multiplier=settings.depth_multiplier,
-        image_size=settings.image_size,
+        train_image_size=settings.image_size,
+        min_crop_area=settings.min_crop_area,
         batch_norm_decay=0.95,
-        optimizer=OptimizerParameters(name='adam', opt_epsilon=0.001),
-        schedule=Schedule(
-            'polynomial',
-            learning_rate=settings.learning_rate,
-            num_epochs_per_decay=images / dataset.num_images,
-        ),
+        optimizer='adam',
+        opt_epsilon=0.001,
+        learning_rate=settings.learning_rate,
+        learning_rate_decay_type='polynomial',
+        num_epochs_per_decay=steps * settings.batch_size / images,
         batch_size=settings.batch_size,
-        max_number_of_steps=settings.num_steps,
+        max_number_of_steps=steps,
         seed=settings.seed,
+        deterministic=True,
         precision=settings.precision,
-        log_every_n_steps=max(1, settings.num_steps // 6),
+        log_every_n_steps=max(1, settings.num_steps // 5),
+        save_interval_secs=60,
         max_checkpoints=1,
     )
-    ended_by = training.train(config, dataset, folder, devices.create_strategy())
-    if ended_by:
-        by_sigterm = ended_by == signal.SIGTERM
-        raise command_line.Terminated if by_sigterm else KeyboardInterrupt
 
 
 def extract(settings: Settings, folders: Folders, name: str) -> None:

@@ -38,6 +38,7 @@ class TrainingConfig:
     depth_multiplier: float = 1.0
     preprocessing_name: str | None = None
     image_size: int | None = None
+    min_crop_area: float | None = None
     labels_offset: int = 0
     batch_norm_decay: float | None = None
     weight_decay: float = 0.00004
@@ -108,6 +109,7 @@ def _check(config, network, replicas):
             'it counts the images of all of them'
         )
     network.check_image_size(config.image_size or network.default_image_size)
+    _preprocessing(config, network)
     if config.moving_average_decay is not None and not 0 < config.moving_average_decay < 1:
         raise UserError('--moving_average_decay must be between 0 and 1')
 
@@ -188,12 +190,19 @@ def initialize(step, config, train_dir):
     step.start_averages()
 
 
+def _preprocessing(config, network):
+    """What makes an image of a batch of a JPEG's bytes."""
+    return preprocessing_factory.get_jpeg_preprocessing(
+        config.preprocessing_name or network.preprocessing,
+        is_training=True,
+        min_crop_area=config.min_crop_area,
+    )
+
+
 def _batches(config, dataset, strategy, position):
     """Iterator over distributed batches from the image at `position` on."""
     network = nets_factory.get_network(config.model_name)
-    preprocess = preprocessing_factory.get_jpeg_preprocessing(
-        config.preprocessing_name or network.preprocessing, is_training=True
-    )
+    preprocess = _preprocessing(config, network)
 
     def dataset_fn(context):
         machines = context.num_input_pipelines

@@ -2,6 +2,7 @@
 
 Training: a window of 5 to 100% of the area and of aspect 3/4 to 4/3, bilinear resize, left-right
 flip, brightness, saturation. Evaluation: the central 87.5%, bilinear resize. Both end in [-1, 1].
+In few updates more is learnt from windows that miss less of the image: `--min_crop_area`.
 """
 
 import tensorflow as tf
@@ -13,12 +14,13 @@ ASPECT_RATIO_RANGE = (0.75, 1.33)
 CENTRAL_FRACTION = 0.875
 
 
-def training_window(shape, seed):
+def training_window(shape, seed, min_area=AREA_RANGE[0]):
     """A random window (Szegedy et al., arXiv 1409.4842, section 6) of an image of `shape`.
 
     Args:
       shape: int32 [3], the image's height, width and channels.
       seed: int32 [2].
+      min_area: the least share of the image's area.
 
     Returns:
       int32 [4]: top, left, height, width, in pixels.
@@ -29,7 +31,7 @@ def training_window(shape, seed):
         seed=seed,
         min_object_covered=0.1,
         aspect_ratio_range=ASPECT_RATIO_RANGE,
-        area_range=AREA_RANGE,
+        area_range=(min_area, AREA_RANGE[1]),
         max_attempts=100,
         use_image_if_no_bounding_boxes=True,
     )

@@ -6,6 +6,8 @@ from slim.errors import UserError, nearest
 from slim.preprocessing import crops, inception, vgg
 
 PREPROCESSING = {'inception': inception, 'vgg': vgg}
+# Those that train on windows of a random share of the image.
+WITH_CROP_AREA = ('inception',)
 
 # A window decoded on its own can differ from the same window of the whole image in its outermost
 # columns: there the decoder lacks the neighbours from which it interpolates subsampled colour. Two
@@ -67,16 +69,26 @@ def get_preprocessing(name, is_training):
     return _preprocessing(name, is_training, tf.shape, _cut_window)
 
 
-def get_jpeg_preprocessing(name, is_training):
+def get_jpeg_preprocessing(name, is_training, min_crop_area=None):
     """As `get_preprocessing`, from a JPEG's bytes, of which only the window needed is decoded.
+
+    Args:
+      name, is_training: as of `get_preprocessing`.
+      min_crop_area: the least share of an image's area that a training window has; None for the
+        style's own.
 
     Returns:
       `preprocess(encoded, height, width, seed=None)`: string scalar to float32 [height, width, 3].
 
     Raises:
-      UserError: if the name is unknown.
+      UserError: if the name is unknown, or the style has no windows of a random area.
     """
-    return _preprocessing(name, is_training, tf.io.extract_jpeg_shape, decode_window)
+    source = tf.io.extract_jpeg_shape, decode_window
+    if min_crop_area is None:
+        return _preprocessing(name, is_training, *source)
+    if name in PREPROCESSING and name not in WITH_CROP_AREA:
+        raise UserError(f'--min_crop_area: {name} has no windows of a random area')
+    return _preprocessing(name, is_training, *source, min_area=min_crop_area)
 
 
 def get_jpeg_crops(name):
@@ -105,7 +117,7 @@ def get_jpeg_crops(name):
     return preprocess
 
 
-def _preprocessing(name, is_training, shape_of, cut):
+def _preprocessing(name, is_training, shape_of, cut, **window_options):
     """A style's steps over a source of pixels: what tells its shape, and what cuts a window."""
     style = get_style(name)
 
@@ -113,7 +125,7 @@ def _preprocessing(name, is_training, shape_of, cut):
         shape = shape_of(source)
         if is_training:
             window_seed, seed = tf.unstack(tf.random.split(seed, 2))
-            pixels = cut(source, shape, style.training_window(shape, window_seed))
+            pixels = cut(source, shape, style.training_window(shape, window_seed, **window_options))
             image = style.finish_training(pixels, height, width, seed)
         else:
             pixels = cut(source, shape, style.evaluation_window(shape))

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import shutil
 import signal
 import sys
@@ -19,6 +20,7 @@ from slim.transfer.domain_similarity import measure_similarity
 
 PROGRAM = Path(__file__).with_name('tiny_transfer.py')
 SOURCES, TARGETS = ('tiny_one', 'tiny_other'), ('tiny_target', 'tiny_second_target')
+UNION = 'tiny_both'
 STEPS = 16
 MEASURED = ['emd', 'similarity', 'accuracy', 'accuracy_error', 'logme', 'h_score']
 COLUMNS = ['target', 'source', *MEASURED]
@@ -45,7 +47,9 @@ def read_csv(path):
         return list(csv.DictReader(file))
 
 
-def checkpoint(folder, name, step=STEPS):
+def checkpoint(folder, name):
+    """The last checkpoint of a network."""
+    step = 2 * STEPS if name == UNION else STEPS
     return folder / 'checkpoints' / name / f'model.ckpt-{step}.index'
 
 
@@ -56,7 +60,7 @@ def check_results(folder):
     assert {path.name for path in results.iterdir()} == names
     means = {name: np.load(results / f'class_features/{name}.npy') for name in (*SOURCES, *TARGETS)}
     assert {(one.dtype, one.shape) for one in means.values()} == {(np.dtype('f4'), (3, 512))}
-    by_union = folder / 'features' / 'tiny_both'
+    by_union = folder / 'features' / UNION
     features = np.load(by_union / 'tiny_target_feature_train.npy')
     labels = np.load(by_union / 'tiny_target_label_train.npy')
     np.testing.assert_allclose(means['tiny_target'][1], features[labels == 1].mean(axis=0), 1e-5)
@@ -92,19 +96,19 @@ def check_results(folder):
 
 def test_ctrl_c_in_a_training_and_on_from_there(shared, start):
     script = start(shared)
-    script.wait_for('global step 2:')
+    script.wait_until(lambda: re.search(f'{UNION}: .*global step 3:', script.stderr))
     assert script.end(signal.SIGINT) != 0
-    assert 'stopped at step' in script.stderr
-    stopped = list((shared / 'checkpoints' / 'tiny_one').glob('*.index'))
-    assert len(stopped) == 1 and stopped[0] != checkpoint(shared, 'tiny_one')
+    assert re.search(f'{UNION}: .*stopped at step', script.stderr)
+    stopped = list((shared / 'checkpoints' / UNION).glob('*.index'))
+    assert len(stopped) == 1 and stopped[0] != checkpoint(shared, UNION)
     assert not (shared / 'results' / 'results.csv').exists()
 
     script = start(shared)
     assert script.end() == 0, script.stderr
-    assert 'resuming from step' in script.stderr
-    for name in (*SOURCES, 'tiny_both'):
+    assert re.search(f'{UNION}: .*resuming from step', script.stderr)
+    for name in (*SOURCES, UNION):
         assert checkpoint(shared, name).exists()
-    for step in ('drawn', 'pre-trained on tiny_both', 'features by the network of tiny_both'):
+    for step in ('drawn', '3 networks pre-trained', f'features by the network of {UNION}'):
         assert f'{step}: ' in script.stdout
     assert not list(shared.rglob('*.unfinished')) and not list(shared.rglob('.*drawing*'))
     check_results(shared)
@@ -114,13 +118,13 @@ def test_the_same_numbers_from_the_same_seed(shared, start, tmp_path):
     # The training that was interrupted above is made anew in one go; the others are there.
     again = tmp_path / 'again'
     shutil.copytree(shared, again)
-    for name in ('checkpoints/tiny_one', 'features', 'results'):
+    for name in (f'checkpoints/{UNION}', 'features', 'results'):
         shutil.rmtree(again / name)
-    before = os.stat(checkpoint(again, 'tiny_both')).st_mtime_ns
+    before = os.stat(checkpoint(again, 'tiny_one')).st_mtime_ns
     script = start(again)
     assert script.end() == 0, script.stderr
     assert script.stderr.count('training from scratch') == 1
-    assert os.stat(checkpoint(again, 'tiny_both')).st_mtime_ns == before
+    assert os.stat(checkpoint(again, 'tiny_one')).st_mtime_ns == before
     for name in ('results.csv', 'correlations.csv', 'settings.json', 'class_features/tiny_one.npy'):
         path = Path('results') / name
         assert (again / path).read_bytes() == (shared / path).read_bytes(), name

@@ -97,6 +97,32 @@ def test_training_windows_are_of_the_papers_area_and_aspect():
     assert 0.73 < aspect.min() < 0.78 and 1.28 < aspect.max() < 1.36
 
 
+def test_training_windows_are_no_smaller_than_asked_for():
+    shape = tf.constant([300, 400, 3])
+    windows = np.array(
+        [inception.training_window(shape, tf.constant([0, n], tf.int64), 0.5) for n in range(100)]
+    )
+    area = windows[:, 2] * windows[:, 3] / (300 * 400)
+    assert 0.49 < area.min() < 0.6 and 0.85 < area.max() <= 1
+    # A ramp from left to right: what a window holds of it says how wide the window is.
+    ramp = np.tile(np.linspace(0, 255, 128).astype(np.uint8)[None, :, None], [128, 1, 3])
+    encoded = _jpeg(ramp)
+    spans = {}
+    for least in (None, 0.05, 0.9):
+        preprocess = preprocessing_factory.get_jpeg_preprocessing('inception', True, least)
+        images = [preprocess(encoded, 32, 32, tf.constant([2, n], tf.int64)) for n in range(40)]
+        spans[least] = [float(np.ptp(image.numpy().mean(axis=(0, 2)))) for image in images]
+    assert spans[None] == spans[0.05]
+    assert np.mean(spans[0.9]) > 1.2 * np.mean(spans[0.05])
+
+
+def test_windows_of_a_random_area_are_inceptions_alone():
+    with pytest.raises(UserError, match='--min_crop_area: vgg has no windows of a random area'):
+        preprocessing_factory.get_jpeg_preprocessing('vgg', True, 0.5)
+    with pytest.raises(UserError, match='unknown preprocessing vg'):
+        preprocessing_factory.get_jpeg_preprocessing('vg', True, 0.5)
+
+
 def test_half_of_the_training_images_are_mirrored():
     ramp = np.tile(np.linspace(40, 200, 128).astype(np.uint8)[None, :, None], [128, 1, 3])
     preprocess = preprocessing_factory.get_preprocessing('inception', is_training=True)
