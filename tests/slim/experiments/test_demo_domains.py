@@ -11,7 +11,7 @@ from PIL import Image
 
 from slim.datasets.embedded import DOMAINS, draw_example
 from slim.errors import UserError
-from slim.experiments import demo_domains, published_similarity
+from slim.experiments import class_images, demo_domains, published_similarity
 from slim.transfer import domains, emd
 from slim.transfer.correlations import correlations
 from slim.transfer.domain_similarity import measure_similarity, similarity_of
@@ -114,8 +114,8 @@ def test_classes_with_few_images_count_in_targets_alone(tmp_path):
 
 def test_pictures_are_drawn_only_as_they_were_measured(clone):
     place = demo_domains.find_place(str(clone))
-    images = demo_domains.find_images(place, str(clone))
-    assert demo_domains.missing_pictures(images) == []
+    images = class_images.find_images(place, str(clone))
+    assert class_images.missing_pictures(images) == []
     drawn = images['mini_pots'].picture(3)
     assert drawn.name == DOMAINS['mini_pots'].classes()[3].name
     np.testing.assert_array_equal(drawn.picture, draw_example('mini_pots', 3))
@@ -124,8 +124,8 @@ def test_pictures_are_drawn_only_as_they_were_measured(clone):
     settings = json.loads(path.read_text())
     settings['domains']['mini_pots'] = '0' * 16
     path.write_text(json.dumps(settings))
-    images = demo_domains.find_images(demo_domains.find_place(str(clone)), str(clone))
-    assert demo_domains.missing_pictures(images) == ['mini_pots']
+    images = class_images.find_images(demo_domains.find_place(str(clone)), str(clone))
+    assert class_images.missing_pictures(images) == ['mini_pots']
     assert images['mini_pots'].name(3) == '3'
 
 
@@ -137,7 +137,7 @@ def test_pictures_of_other_domains_come_from_data(tmp_path):
     folder.mkdir(parents=True)
 
     def find():
-        return demo_domains.find_images(place, str(tmp_path))['ImageNet_train']
+        return class_images.find_images(place, str(tmp_path))['ImageNet_train']
 
     assert not find().has_pictures and find().name(1) == '1'
     (folder / 'labels.txt').write_text('0:Wren\n1:Gull\n')
@@ -150,7 +150,7 @@ def test_pictures_of_other_domains_come_from_data(tmp_path):
 
 def test_flows_into_different_classes_with_names_and_pictures(clone):
     place = demo_domains.find_place(str(clone))
-    images = demo_domains.find_images(place, str(clone))
+    images = class_images.find_images(place, str(clone))
     sources, targets = demo_domains.read_domains(place, str(clone))
     source, target = sources[-1], targets[-1]
     found = measure_similarity(source, target)
@@ -175,7 +175,7 @@ def test_flows_into_different_classes_with_names_and_pictures(clone):
 
 def test_the_command_writes_the_lists_that_are_shown(clone, run_script, without_tensorflow):
     place = demo_domains.find_place(str(clone))
-    images = demo_domains.find_images(place, str(clone))
+    images = class_images.find_images(place, str(clone))
     sources, targets = demo_domains.read_domains(place, str(clone))
     selected = demo_domains.select(place, sources[-1], targets)
     python, script, *flags = shlex.split(demo_domains.select_command(place))
@@ -201,13 +201,13 @@ def test_the_command_writes_the_lists_that_are_shown(clone, run_script, without_
 
 def test_strips_show_what_each_target_wants(clone):
     place = demo_domains.find_place(str(clone))
-    images = demo_domains.find_images(place, str(clone))
+    images = class_images.find_images(place, str(clone))
     sources, targets = demo_domains.read_domains(place, str(clone))
     strips = demo_domains.selected_strips(place, sources[-1], targets, images, 5)
     assert {name: len(strip) for name, strip in strips} == {
         f'for\n{target}': min(count, 5) for target, count in place.selected.items()
     }
-    examples = demo_domains.example_strips(targets, images, 3)
+    examples = class_images.example_strips(targets, images, 3)
     assert [(name, len(strip)) for name, strip in examples] == [(one.name, 3) for one in targets]
 
 
