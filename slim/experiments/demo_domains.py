@@ -417,8 +417,9 @@ def correlation_table(correlations: list[dict], coefficient: str = 'pearson') ->
 def say_whether_foretold(rows: list[dict], correlations: list[dict]) -> str:
     """Whether the similarity foretells which source transfers best, in words.
 
-    It does so if it names the best source of more targets than one would by chance, but for 1 case
-    in 20.
+    It does so if, of the sources that are not joined ones, it names the best for more targets than
+    one would by chance, but for 1 case in 20. A joined source is looked at apart: similarity lies
+    between those of its parts, as all its weight must go somewhere, whatever a network learns.
 
     Args:
       rows: of results.csv.
@@ -426,16 +427,33 @@ def say_whether_foretold(rows: list[dict], correlations: list[dict]) -> str:
     """
     from scipy import stats
 
-    of_similarity = {row['over']: row for row in correlations if row['measure'] == 'similarity'}
-    targets = list(dict.fromkeys(row['target'] for row in rows))
-    num_sources = len({row['source'] for row in rows})
-    found = round(sum(of_similarity[target]['best_source_found'] for target in targets))
-    by_chance = float(stats.binom.sf(found - 1, len(targets), 1 / num_sources))
-    centred = of_similarity[CENTRED]['pearson']
-    foretells = by_chance < 0.05 and centred > 0
-    return (
-        f'The most similar of {num_sources} sources is the best one for {found} of {len(targets)} '
-        f'targets (guessing would do as well in {by_chance:.2%} of cases), and what a source adds '
-        f'to a target goes with its similarity by r = {centred:.2f}: here similarity '
-        f'{"foretells" if foretells else "does not foretell"} the transfer.'
+    single = [row for row in rows if domains.JOINT not in row['source']]
+    of_single, of_all = _targets_whose_best_is_found(single), _targets_whose_best_is_found(rows)
+    num_single = len({row['source'] for row in single})
+    by_chance = float(stats.binom.sf(sum(of_single) - 1, len(of_single), 1 / num_single))
+    (centred,) = (
+        row['pearson']
+        for row in correlations
+        if (row['measure'], row['over']) == ('similarity', CENTRED)
     )
+    foretells = by_chance < 0.05 and centred > 0
+    joined = f', and with the joined one for {sum(of_all)}' if len(rows) > len(single) else ''
+    return (
+        f'The most similar of {num_single} sources is the best one for {sum(of_single)} of '
+        f'{len(of_single)} targets (guessing would do as well in {by_chance:.2%} of cases)'
+        f'{joined}. What a source adds to a target goes with its similarity by r = {centred:.2f}. '
+        f'Here similarity {"foretells" if foretells else "does not foretell"} which source '
+        'transfers.'
+    )
+
+
+def _targets_whose_best_is_found(rows):
+    """For each target whether its most similar source is one of its best."""
+    by_target = {}
+    for row in rows:
+        by_target.setdefault(row['target'], []).append(row)
+    return [
+        max(of_target, key=lambda row: row['similarity'])['accuracy']
+        == max(row['accuracy'] for row in of_target)
+        for of_target in by_target.values()
+    ]

@@ -237,8 +237,9 @@ def set_up_tensorflow(settings: Settings) -> None:
 def pretrain(settings: Settings, folders: Folders) -> None:
     """Pre-trains the networks side by side, from scratch or from where they were stopped.
 
-    Each has one core, and two finish two thirds sooner than one after the other on both: the layers
-    are too small to be shared. So the numbers do not depend on how many cores there are.
+    Each has one core; two take two thirds of the time that they take one after the other on both,
+    as the layers are too small to be shared. So the numbers do not depend on how many cores there
+    are.
 
     Raises:
       UserError: if one cannot be trained.

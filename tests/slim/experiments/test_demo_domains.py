@@ -225,18 +225,25 @@ def test_the_sentence_follows_the_numbers(sign, verdict):
     random = np.random.default_rng(0)
     rows = []
     for target in 'abcdefg':
-        for source in ('nature', 'objects', 'both'):
-            similarity = random.uniform()
+        similarities = random.uniform(size=2)
+        for source, similarity in zip(('nature', 'objects'), similarities, strict=True):
             accuracy = 0.5 + 0.2 * sign * similarity + random.normal(0, 0.001)
             rows.append(
                 {'target': target, 'source': source, 'similarity': similarity, 'accuracy': accuracy}
             )
     sentence = demo_domains.say_whether_foretold(rows, correlations(rows, ['similarity']))
-    assert sentence.endswith(f'here similarity {verdict} the transfer.')
-    assert f'for {7 if sign > 0 else 0} of 7 targets' in sentence
-    assert f'r = {sign}.0' in sentence
-    # Three to the power of -7.
-    assert ('0.05%' in sentence) == (sign > 0)
+    assert sentence.endswith(f'Here similarity {verdict} which source transfers.')
+    assert f'of 2 sources is the best one for {7 if sign > 0 else 0} of 7 targets' in sentence
+    assert f'r = {sign}.0' in sentence and 'joined' not in sentence
+    assert ('0.78%' in sentence) == (sign > 0)  # Two to the power of -7.
+    # A joined source that is in the middle, and the best for three targets.
+    for number, target in enumerate('abcdefg'):
+        middle = np.mean([row['similarity'] for row in rows if row['target'] == target])
+        row = {'source': 'nature+objects', 'target': target, 'similarity': middle}
+        rows.append({**row, 'accuracy': 0.9 if number < 3 else 0.1})
+    again = demo_domains.say_whether_foretold(rows, correlations(rows, ['similarity']))
+    assert f', and with the joined one for {4 if sign > 0 else 0}. ' in again
+    assert again.startswith(sentence[: sentence.index('. What')])
 
 
 def test_tables_are_read_as_numbers(clone):
