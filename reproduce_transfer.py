@@ -21,7 +21,7 @@ and writes to --output_dir
 docs/transfer holds what came of --output_dir=docs/transfer.
 
 The same command goes on where a run was stopped. One seed gives the same numbers every time on one
-machine, and nearly the same on others.
+machine, and about the same on others.
 """
 
 from absl import flags
