@@ -9,7 +9,7 @@ import dataclasses
 
 import numpy as np
 
-from slim.datasets.embedded.sequences import Sequence
+from slim.datasets.embedded.sequences import Sequence, common_name
 
 TYPES_PER_GENUS = 4
 
@@ -123,14 +123,8 @@ def _descriptions(kind):
 
 
 def _name(kind, number, taken):
-    """A name nobody has yet: maker, layout, a description or two."""
     words = list(_descriptions(kind))
-    words = words[number % 3 :] + words[: number % 3]
-    pairs = [f'{first} {second}' for first in words for second in words if first != second]
-    for title in words + pairs:
-        if f'{kind.maker} {title} {kind.noun}' not in taken:
-            return f'{kind.maker} {title} {kind.noun}'
-    return f'{kind.maker} {words[0]} {kind.noun} {number + 1}'
+    return common_name(words, kind.noun, number, taken, turns=3, before=(kind.maker,))
 
 
 species = Sequence([1903, 1806], _candidate, distance, _name)

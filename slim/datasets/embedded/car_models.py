@@ -8,7 +8,7 @@ import dataclasses
 
 import numpy as np
 
-from slim.datasets.embedded.sequences import Sequence
+from slim.datasets.embedded.sequences import Sequence, common_name
 
 MODELS_PER_GENUS = 4
 
@@ -116,14 +116,8 @@ def _descriptions(model):
 
 
 def _name(model, number, taken):
-    """A name nobody has yet: maker, a description or two, and what kind of car it is."""
     words = list(_descriptions(model))
-    words = words[number % 3 :] + words[: number % 3]
-    pairs = [f'{first} {second}' for first in words for second in words if first != second]
-    for title in words + pairs:
-        if f'{model.maker} {title} {model.noun}' not in taken:
-            return f'{model.maker} {title} {model.noun}'
-    return f'{model.maker} {words[0]} {model.noun} {number + 1}'
+    return common_name(words, model.noun, number, taken, turns=3, before=(model.maker,))
 
 
 species = Sequence([1908, 1806], _candidate, distance, _name)

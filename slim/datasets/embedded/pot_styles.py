@@ -8,7 +8,7 @@ import dataclasses
 
 import numpy as np
 
-from slim.datasets.embedded.sequences import Sequence
+from slim.datasets.embedded.sequences import Sequence, common_name
 
 STYLES_PER_GENUS = 4
 
@@ -121,14 +121,8 @@ def _descriptions(style):
 
 
 def _name(style, number, taken):
-    """A name nobody has yet: a description or two and what kind of pot it is."""
     words = list(_descriptions(style))
-    turned = words[number % 2 :] + words[: number % 2]
-    pairs = [f'{first} {second}' for first in turned for second in turned if first != second]
-    for title in turned + pairs:
-        if f'{title} {style.noun}' not in taken:
-            return f'{title} {style.noun}'
-    return f'{words[0]} {style.noun} {number + 1}'
+    return common_name(words, style.noun, number, taken, turns=2)
 
 
 species = Sequence([1730, 1806], _candidate, distance, _name)

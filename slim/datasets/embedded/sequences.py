@@ -64,7 +64,7 @@ def differences(first, second, palette, colours, kinds, sizes):
     return total
 
 
-def common_name(words, noun, number, taken):
+def common_name(words, noun, number, taken, turns=None, before=()):
     """A common name nobody has yet: the noun behind as few of its describing words as that takes.
 
     Args:
@@ -72,11 +72,13 @@ def common_name(words, noun, number, taken):
         noun: what the whole genus is called.
         number: of the species; each starts at another of the striking words, for variety.
         taken: a set of names.
+        turns: how many words take turns at being the first; by default three, if there are.
+        before: words in front of all names, such as who made it.
     """
-    first = number % min(3, len(words))
+    first = number % (turns or min(3, len(words)))
     words = words[first:] + words[:first]
     for count in range(1, len(words) + 1):
         for some in itertools.permutations(words, count):
-            if (name := ' '.join((*some, noun))) not in taken:
+            if (name := ' '.join((*before, *some, noun))) not in taken:
                 return name
     raise ValueError(f'every name of a {noun} that is {", ".join(words)} is taken')
