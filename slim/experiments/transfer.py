@@ -12,7 +12,7 @@ on JFT, with 300 million images, plays in the paper.
     measure              features -> class features, a row for each pair of target and source
     write_results        rows -> tables, picture
 
-TensorFlow is imported by `extract`, and only when it is called; `pretrain` runs train.py.
+TensorFlow is imported when features are to be extracted; `pretrain` runs train.py.
 """
 
 import contextlib
