@@ -15,7 +15,7 @@ from slim.experiments.class_images import ClassImages
 from slim.experiments.transfer import CLASS_FEATURES, SETTINGS
 from slim.transfer import domains, source_selection
 from slim.transfer.class_pictures import PicturedFlow
-from slim.transfer.correlations import CENTRED
+from slim.transfer.correlations import CENTRED, best_source_found
 from slim.transfer.domain_similarity import MIN_NUM_IMGS, Similarity, strongest_flows
 
 SELECT_DIR = 'feature/selected'
@@ -428,32 +428,21 @@ def say_whether_foretold(rows: list[dict], correlations: list[dict]) -> str:
     from scipy import stats
 
     single = [row for row in rows if domains.JOINT not in row['source']]
-    of_single, of_all = _targets_whose_best_is_found(single), _targets_whose_best_is_found(rows)
-    num_single = len({row['source'] for row in single})
-    by_chance = float(stats.binom.sf(sum(of_single) - 1, len(of_single), 1 / num_single))
+    hits, num_single = best_source_found(single, 'similarity'), len({r['source'] for r in single})
+    num_targets, found = len(hits), int(sum(hits.values()))
+    with_joined = int(sum(best_source_found(rows, 'similarity').values()))
+    by_chance = float(stats.binom.sf(found - 1, num_targets, 1 / num_single))
     (centred,) = (
         row['pearson']
         for row in correlations
         if (row['measure'], row['over']) == ('similarity', CENTRED)
     )
     foretells = by_chance < 0.05 and centred > 0
-    joined = f', and with the joined one for {sum(of_all)}' if len(rows) > len(single) else ''
+    joined = f', and with the joined one for {with_joined}' if len(rows) > len(single) else ''
     return (
-        f'The most similar of {num_single} sources is the best one for {sum(of_single)} of '
-        f'{len(of_single)} targets (guessing would do as well in {by_chance:.2%} of cases)'
+        f'The most similar of {num_single} sources is the best one for {found} of '
+        f'{num_targets} targets (guessing would do as well in {by_chance:.2%} of cases)'
         f'{joined}. What a source adds to a target goes with its similarity by r = {centred:.2f}. '
         f'Here similarity {"foretells" if foretells else "does not foretell"} which source '
         'transfers.'
     )
-
-
-def _targets_whose_best_is_found(rows):
-    """For each target whether its most similar source is one of its best."""
-    by_target = {}
-    for row in rows:
-        by_target.setdefault(row['target'], []).append(row)
-    return [
-        max(of_target, key=lambda row: row['similarity'])['accuracy']
-        == max(row['accuracy'] for row in of_target)
-        for of_target in by_target.values()
-    ]

@@ -26,7 +26,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from slim.datasets.whole_files import check_writable, write_csv, write_text
+from slim.datasets.whole_files import check_writable, write_text
 from slim.errors import UserError
 from slim.experiments import side_by_side
 
@@ -390,11 +390,11 @@ def write_results(folder: str, record: dict, rows: list[dict], found: list[dict]
     Raises:
       OSError: if they cannot be written.
     """
+    from slim.transfer.tables import write_table
     from slim.transfer.transfer_picture import write_transfer
 
     for name, table in (('results', rows), ('correlations', found)):
-        lines = [list(table[0]), *(list(row.values()) for row in table)]
-        write_csv(os.path.join(folder, f'{name}.csv'), lines)
+        write_table(os.path.join(folder, f'{name}.csv'), table, record)
     write_transfer(os.path.join(folder, 'transfer.png'), rows)
     versions = {package: importlib.metadata.version(package) for package in PACKAGES}
     text = json.dumps({**record, 'versions': versions}, indent=1) + '\n'

@@ -38,16 +38,10 @@ def correlations(rows: list[dict], measures: list[str], outcome: str = 'accuracy
     >>> [(row['over'], round(row['pearson'], 3)) for row in correlations(rows, ['emd'])]
     [('a', 1.0), ('b', 1.0), ('all', -0.822), ('all, centred', 1.0)]
     """
-    by_target = defaultdict(list)
-    for row in rows:
-        by_target[row['target']].append(row)
     found = []
     for measure in measures:
-        pairs = {
-            target: np.array([[row[measure], row[outcome]] for row in of_target], np.float64).T
-            for target, of_target in by_target.items()
-        }
-        hits = {target: _is_best_found(*both) for target, both in pairs.items()}
+        pairs = _pairs_by_target(rows, measure, outcome)
+        hits = best_source_found(rows, measure, outcome)
         hits[ALL] = hits[CENTRED] = float(np.mean(list(hits.values())))
         scopes = {
             **pairs,
@@ -66,6 +60,27 @@ def correlations(rows: list[dict], measures: list[str], outcome: str = 'accuracy
             for over, both in scopes.items()
         ]
     return found
+
+
+def best_source_found(
+    rows: list[dict], measure: str, outcome: str = 'accuracy'
+) -> dict[str, float]:
+    """For each target whether the source with the largest measure is one of its best: 1.0 or 0.0.
+
+    Args:
+      rows, outcome: as of `correlations`.
+      measure: a key of numbers.
+    """
+    pairs = _pairs_by_target(rows, measure, outcome)
+    return {target: _is_best_found(*both) for target, both in pairs.items()}
+
+
+def _pairs_by_target(rows, measure, outcome):
+    """Target -> float64 [2, sources], the measure and the outcome of each of its rows."""
+    by_target = defaultdict(list)
+    for row in rows:
+        by_target[row['target']].append((row[measure], row[outcome]))
+    return {target: np.array(pairs, np.float64).T for target, pairs in by_target.items()}
 
 
 def _centred(both):
