@@ -77,7 +77,7 @@ flags.DEFINE_list(
 def read_domains(flags, kind):
     """The domains of --source_domains and --source, or of the targets, in that order."""
     from slim.errors import UserError
-    from slim.transfer import domains
+    from slim.features import domains
 
     members = {}  # Each file is read once.
 
@@ -133,7 +133,8 @@ def counts_from_flag(flags, targets):
 
 def other_measures(source, target, networks):
     """Columns of the measures that look at the target through a network of the source."""
-    from slim.transfer import domains, measures
+    from slim.features import domains
+    from slim.transfer import measures
 
     if source.name not in networks:
         return {'logme': '', 'h_score': ''}
@@ -207,9 +208,10 @@ def write_selected(flags, selected, members, datasets):
 
 
 def main(flags):
-    from slim.datasets.whole_files import check_writable
+    from slim import tables
     from slim.errors import UserError
-    from slim.transfer import domains, tables
+    from slim.features import domains
+    from slim.files import check_writable
 
     if flags.output:
         tables.check_table_path(flags.output, 'output')

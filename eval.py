@@ -26,8 +26,8 @@ from absl import flags
 
 from slim import command_line
 from slim.datasets.dataset import catalogue_warnings, load_dataset
-from slim.datasets.whole_files import check_writable
 from slim.errors import UserError
+from slim.files import check_writable
 from slim.nets import nets_factory
 from slim.quiet_import import import_tensorflow
 
@@ -119,8 +119,8 @@ def main(flags):
     paths = flags.checkpoint_path
     if '' in paths:
         raise UserError(f'--checkpoint_path={",".join(paths)} has an empty entry')
-    names = command_line.one_each(flags, 'model_name', 'checkpoint_path')
-    sizes = command_line.one_each(flags, 'eval_image_size', 'checkpoint_path', int)
+    names = command_line.broadcast_flag(flags, 'model_name', 'checkpoint_path')
+    sizes = command_line.broadcast_flag(flags, 'eval_image_size', 'checkpoint_path', int)
     # There is nothing to save: Python would wait for the batch under way before it ended.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

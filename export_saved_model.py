@@ -22,7 +22,7 @@ from absl import flags
 from slim import command_line
 from slim.datasets import split_lists
 from slim.datasets.dataset import dataset_folder
-from slim.datasets.whole_files import check_absent_or_empty, check_writable
+from slim.files import check_absent_or_empty, check_writable
 from slim.nets import nets_factory
 from slim.quiet_import import import_tensorflow
 

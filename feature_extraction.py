@@ -21,8 +21,8 @@ from absl import flags
 
 from slim import command_line
 from slim.datasets.dataset import dataset_folder
-from slim.datasets.whole_files import check_writable
 from slim.errors import UserError
+from slim.files import check_writable
 from slim.nets import nets_factory
 from slim.quiet_import import import_tensorflow
 

@@ -48,7 +48,7 @@ HARDEST = 5  # Pairs of classes to print.
 
 def read_split(flags, split):
     """Features and labels of 'train' or 'val'."""
-    from slim.transfer import domains
+    from slim.features import domains
 
     if flags[split].value:
         return domains.read_features_and_labels(*domains.split_pair(flags[split].value, split))
@@ -70,8 +70,9 @@ def class_names(flags, num_classes):
 
 def write_results(prefix, found, names):
     """Writes all that the docstring promises."""
-    from slim.datasets.whole_files import write_text
-    from slim.transfer import confusion_picture, tables
+    from slim import tables
+    from slim.files import write_text
+    from slim.plots import confusion_matrix
 
     columns = found.labels.tolist(), found.predictions.tolist(), found.probabilities.tolist()
     rows = [[row, *cells] for row, cells in enumerate(zip(*columns, strict=True))]
@@ -79,7 +80,7 @@ def write_results(prefix, found, names):
     write_text(f'{prefix}_predictions.csv', tables.format_csv([header, *rows]))
     confusion = [[name, *row] for name, row in zip(names, found.confusion.tolist(), strict=True)]
     write_text(f'{prefix}_confusion.csv', tables.format_csv([['', *names], *confusion]))
-    confusion_picture.write_confusion(f'{prefix}_confusion.png', found.confusion, names)
+    confusion_matrix.write_confusion(f'{prefix}_confusion.png', found.confusion, names)
     images = found.confusion.sum(axis=1)
     class_accuracy = {
         str(label): accuracy
@@ -98,9 +99,10 @@ def write_results(prefix, found, names):
 
 
 def main(flags):
-    from slim.datasets.whole_files import check_writable
     from slim.errors import UserError
-    from slim.transfer import domains, linear_classifier
+    from slim.features import domains
+    from slim.files import check_writable
+    from slim.transfer import linear_classifier
 
     command_line.require(flags, 'dataset_name')
     domains.check_name(flags.dataset_name)
@@ -113,7 +115,9 @@ def main(flags):
     train, val = read_split(flags, 'train'), read_split(flags, 'val')
     C = flags.C
     if flags.choose_c:
-        C = linear_classifier.choose_c(*train, seed=flags.seed, max_iterations=flags.max_iterations)
+        C = linear_classifier.select_c_by_cross_validation(
+            *train, seed=flags.seed, max_iterations=flags.max_iterations
+        )
     found = linear_classifier.classify(*train, *val, C, flags.max_iterations)
     names = class_names(flags, len(found.confusion))
     os.makedirs(folder, exist_ok=True)

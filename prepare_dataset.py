@@ -42,7 +42,7 @@ any other name, with --csv=FILE
         path,label or path,label,split on each line. Labels are names or numbers, splits train or
         val; a header may name the columns. Paths start from --source_dir, or else from the folder
         of the file
-demo, demo_source and mini_birds, mini_cars, ... (the table of slim/datasets/embedded/domains.py)
+demo, demo_source and mini_birds, mini_cars, ... (the table of slim/synthetic/registry.py)
         nothing: they are drawn, photographs and all
 
 Or make the lists by hand, in data/<name>/ beside the images:
@@ -105,7 +105,8 @@ SOURCES = ('source_dir', 'layout', 'class_list', *FREE_ONLY)
 
 def prepare(args, given):
     """Writes the lists of the dataset; `given` are the flags on where from."""
-    from slim.datasets import embedded, preparation, split_lists
+    from slim import synthetic
+    from slim.datasets import preparation, split_lists
     from slim.datasets.layouts import LAYOUTS
     from slim.errors import UserError
 
@@ -118,11 +119,11 @@ def prepare(args, given):
     lists = [split_lists.list_path(folder, split) for split in split_lists.LIST_NAMES]
     if args.find_duplicates and not given and all(os.path.isfile(path) for path in lists):
         return
-    if name in embedded.DOMAINS:
+    if name in synthetic.DOMAINS:
         if given:
             raise UserError(f'{name} is drawn, from nothing: leave out --{given[0]}')
         try:
-            embedded.write_domain(name, folder)
+            synthetic.write_domain(name, folder)
         except ValueError as error:
             raise UserError(str(error)) from error
     else:
@@ -137,10 +138,10 @@ def prepare(args, given):
             seed=args.seed,
         )
         print(f'{name}: read {found.source}')
-        if found.passed_over:
+        if found.skipped:
             print(
-                f'{name}: passed over {len(found.passed_over)} files that are no images, such as '
-                f'{found.passed_over[0]}'
+                f'{name}: passed over {len(found.skipped)} files that are no images, such as '
+                f'{found.skipped[0]}'
             )
         if found.kept:
             print(f'{name}: the earlier lists are kept as {", ".join(found.kept)}')

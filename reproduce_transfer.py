@@ -15,7 +15,7 @@ transfers to the target (paper, section 4 and Fig. 5). This
 and writes to --output_dir
     results.csv        target, source, emd, similarity, accuracy, its standard error, logme, h_score
     correlations.csv   of similarity, LogME and H-score with accuracy
-    transfer.png       similarity against accuracy
+    miniature.png       similarity against accuracy
     class_features/    <domain>.npy, <domain>_weight.npy, as domain_similarity.py reads them
     settings.json      what all of it was made with
 docs/transfer holds what came of --output_dir=docs/transfer.
@@ -47,21 +47,21 @@ flags.DEFINE_string('output_dir', './feature/transfer/', 'Folder of what comes o
 
 
 def main(flags):
-    from slim.experiments import transfer
-    from slim.transfer import tables
+    from slim import tables
+    from slim.experiments import miniature
 
     command_line.end_on_sigterm()
-    settings = transfer.Settings(
+    settings = miniature.Settings(
         seed=flags.seed, num_steps=flags.num_steps, precision=flags.precision
     )
-    folders = command_line.fields_from_flags(transfer.Folders, flags)
+    folders = command_line.fields_from_flags(miniature.Folders, flags)
     try:
-        rows, correlations = transfer.run(settings, folders)
+        rows, correlations = miniature.run(settings, folders)
     except KeyboardInterrupt:
         command_line.warn(['stopped; the same command goes on from here'])
         raise
     print(tables.format_table(rows), tables.format_table(correlations), sep='\n\n')
-    print(f'\nresults.csv, correlations.csv, transfer.png, class_features: {flags.output_dir}')
+    print(f'\nresults.csv, correlations.csv, miniature.png, class_features: {flags.output_dir}')
 
 
 if __name__ == '__main__':

@@ -5,8 +5,8 @@ import os
 import statistics
 
 from benchmarks.measuring import median_rate, ratios
-from slim import command_line
-from slim.datasets import whole_files, workers
+from slim import command_line, files
+from slim.datasets import workers
 from slim.errors import UserError
 
 LEFT_ALIGNED = ('', 'precision', 'compared')
@@ -212,4 +212,4 @@ def write_results(flags, machine, summaries):
         settings = {name: value for name, value in command_line.own_flags(flags).items()}
         del settings['output']
         results = {'machine': machine, 'settings': settings, 'rows': summaries}
-        whole_files.write_text(flags.output, json.dumps(results, indent=1) + '\n')
+        files.write_text(flags.output, json.dumps(results, indent=1) + '\n')

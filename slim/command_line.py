@@ -22,7 +22,7 @@ from slim.errors import UserError, nearest
 FLAGS = flags.FLAGS
 
 # Flags of 2018 that mean nothing any more, and what to write instead.
-GONE = {
+REMOVED_FLAGS = {
     'master': 'set TF_CONFIG to train on several machines',
     'worker_replicas': 'set TF_CONFIG to train on several machines',
     'num_ps_tasks': 'there are no parameter servers any more; set TF_CONFIG for several machines',
@@ -61,7 +61,7 @@ def choose(flag_values, name, choices):
             raise UserError(f'--{name}: there is no {value}{nearest(value, choices)}')
 
 
-def one_each(flag_values, name, members, convert=str):
+def broadcast_flag(flag_values, name, members, convert=str):
     """The values of a list flag, as many as another list flag has: its own, or its one for all.
 
     Args:
@@ -140,9 +140,9 @@ def _parse(argv: list[str], argument_flag: str | None) -> None:
     FLAGS.set_gnu_getopt()  # Flags may follow the argument.
     for argument in argv[1:]:
         name = argument.lstrip('-').split('=')[0]
-        name = name if name in GONE else name.removeprefix('no')
-        if argument.startswith('-') and name in GONE and name not in known:
-            raise UserError(f'--{name} of 2018 is gone: {GONE[name]}.')
+        name = name if name in REMOVED_FLAGS else name.removeprefix('no')
+        if argument.startswith('-') and name in REMOVED_FLAGS and name not in known:
+            raise UserError(f'--{name} of 2018 is gone: {REMOVED_FLAGS[name]}.')
     try:
         rest = FLAGS(argv)
     except flags.UnrecognizedFlagError as error:

@@ -33,7 +33,7 @@ def _versions() -> str:
     return ', '.join(found)
 
 
-def _mend():
+def _patch():
     """Imports tf-slim with the alias in place; returns it and the variable-tracking decorator.
 
     Raises:
@@ -63,4 +63,4 @@ def _drop_known_deprecations():
 
 
 _drop_known_deprecations()
-tf_slim, track_tf1_style_variables = _mend()
+tf_slim, track_tf1_style_variables = _patch()

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from slim.datasets import split_lists
-from slim.transfer import domains
+from slim.features import domains
 from slim.transfer.domain_similarity import measure_similarity
 
 SOURCES = ('ImageNet_train', 'inat_train')

@@ -337,7 +337,8 @@ def test_an_image_that_does_not_decode_is_refused_by_shard_and_number(
 ):
     import tensorflow as tf
 
-    from slim.datasets import input_pipeline, tfrecord, whole_files
+    from slim import files
+    from slim.datasets import input_pipeline, tfrecord
 
     # Whole records, of which the third holds half a JPEG: what no conversion of ours writes.
     shard = own_data_dir / 'photos' / 'validation_00000-of-00002.tfrecord'
@@ -346,7 +347,7 @@ def test_an_image_that_does_not_decode_is_refused_by_shard_and_number(
     encoded = encoded.numpy()
     examples[2] = tfrecord.make_example(encoded[: len(encoded) // 2], int(label), 100, 100)
     tfrecord.write_shard(str(shard), examples)
-    whole_files.finish(str(shard))
+    files.finish(str(shard))
     path = own_data_dir / 'photos' / 'manifest.json'
     manifest = json.loads(path.read_text())
     manifest['splits']['validation']['shards'][shard.name]['bytes'] = shard.stat().st_size
@@ -479,7 +480,7 @@ def twelve_crops(photo, size):
 def scores_of(evaluator, *paths):
     """(labels [images], scores [images, classes]) of an evaluator, and whether its ranks fit."""
     evaluator.restore(*(str(path) for path in paths))
-    labels, scores, correct, top_5 = map(np.concatenate, zip(*evaluator.judgements(), strict=True))
+    labels, scores, correct, top_5 = map(np.concatenate, zip(*evaluator.predictions(), strict=True))
     ranks = (scores > scores[np.arange(len(labels)), labels][:, None]).sum(1)
     np.testing.assert_array_equal(correct, ranks == 0)
     np.testing.assert_array_equal(top_5, ranks < 5)
@@ -566,7 +567,7 @@ def test_a_batch_is_as_many_crops_as_asked_for(
     twelve = evaluator(data_dir, num_crops=12, batch_size=batch_size, max_num_batches=3)
     built = len(traced)
     twelve.restore(str(trained))
-    assert [len(labels) for labels, *_ in twelve.judgements()] == images
+    assert [len(labels) for labels, *_ in twelve.predictions()] == images
     # All crops pass through the network together.
     assert traced[built:] == [(None, 75, 75, 3)]
     assert twelve.evaluate(str(trained)).num_images == sum(images)

@@ -89,8 +89,8 @@ def arrays(folder, split='train'):
 RUN_NOTING_ALL = """
 import runpy, sys
 sys.path.insert(0, sys.argv[1])
-from slim.transfer import features
-features.SYNC_SECONDS = 0
+from slim.features import storage
+storage.SYNC_SECONDS = 0
 sys.argv = sys.argv[2:]
 runpy.run_path(sys.argv[0], run_name='__main__')
 """

@@ -85,7 +85,9 @@ def test_features_of_any_model_and_a_chosen_c(run, feature_dir, tmp_path):
     result = run(*pairs, '--dataset_name=clip', f'--output_dir={out}', '--choose_c')
     assert (result.returncode, result.stderr) == (0, '')
     figures = json.loads((out / 'clip_linear.json').read_text())
-    assert figures['C'] == linear_classifier.choose_c(*load(feature_dir, 'train'))
+    assert figures['C'] == linear_classifier.select_c_by_cross_validation(
+        *load(feature_dir, 'train')
+    )
     assert read_csv(out / 'clip_linear_confusion.csv')[0] == ['', '0', '1', '2']
 
 

@@ -18,9 +18,9 @@ SCRIPT = Path(__file__).parents[1] / 'prepare_dataset.py'
 # Runs the script on a demo dataset of three classes and few images, which is soon drawn.
 RUN_SMALL = """
 import dataclasses, runpy, sys
-from slim.datasets import embedded
+from slim import synthetic
 small = {'num_classes': 3, 'train_images': (2, 2), 'val_images': 1}
-embedded.DOMAINS['demo'] = dataclasses.replace(embedded.DOMAINS['demo'], **small)
+synthetic.DOMAINS['demo'] = dataclasses.replace(synthetic.DOMAINS['demo'], **small)
 sys.argv = sys.argv[1:]
 runpy.run_path(sys.argv[0], run_name='__main__')
 """

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from slim.experiments import transfer
+from slim.experiments import miniature
 
 FOLDERS = ('dataset_dir', 'checkpoint_dir', 'feature_dir', 'output_dir')
 
@@ -39,8 +39,8 @@ def test_mistakes_in_flags_get_one_line(run_script, failure, arguments, part):
 def test_results_of_other_settings_are_refused_before_any_work(
     run_script, failure, without_tensorflow, arguments, tmp_path
 ):
-    record = transfer.Settings(seed=3).record()
-    transfer.claim(str(tmp_path / 'output_dir'), 'output_dir', record)
+    record = miniature.Settings(seed=3).record()
+    miniature.claim(str(tmp_path / 'output_dir'), 'output_dir', record)
     result = run_script('reproduce_transfer.py', *arguments, env=without_tensorflow)
     line = failure(result, lines=1)
     assert 'seed=3 instead of 0; remove it, or choose another --output_dir' in line

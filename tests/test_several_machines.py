@@ -129,7 +129,7 @@ def test_the_shares_of_the_machines_are_together_the_batch_of_one(data_dir, tiny
         return [tf.nest.map_structure(np.asarray, batch) for batch in found.take(count)]
 
     whole = batches()
-    first, second = (batches(input_pipeline.Share(index, 2)) for index in range(2))
+    first, second = (batches(input_pipeline.HostShard(index, 2)) for index in range(2))
     for (images, labels), *halves in zip(whole, first, second, strict=True):
         assert images.shape == (8, 75, 75, 3)
         np.testing.assert_array_equal(np.concatenate([half[0] for half in halves]), images)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 from tqdm import tqdm
 
+from slim import files
 from slim.datasets import (
     catalogue,
     dataset,
@@ -24,7 +25,6 @@ from slim.datasets import (
     shards,
     split_lists,
     tfrecord,
-    whole_files,
     workers,
 )
 from slim.datasets.problems import Problem
@@ -409,7 +409,7 @@ def _make_shards(folder, name, splits, options, earlier, is_check):
         journal.begin(list(made.values()))
         with contextlib.suppress(FileNotFoundError):
             os.remove(os.path.join(folder, manifest.NAME))
-        whole_files.remove_unfinished(folder, keep=shards.JOURNAL)
+        files.remove_unfinished(folder, keep=shards.JOURNAL)
         if made:
             print(f'{name}: {len(made)} of {len(tasks)} shards are there already', flush=True)
     total = sum(len(task.images) for task in tasks)
@@ -441,11 +441,11 @@ def _make_shards(folder, name, splits, options, earlier, is_check):
             for shard in results:
                 made[shard.name] = shard
                 if not is_check:
-                    whole_files.finish(os.path.join(folder, shard.name))
+                    files.finish(os.path.join(folder, shard.name))
                     journal.add(shard)
     finally:
         if not is_check:
-            whole_files.remove_unfinished(folder, keep=shards.JOURNAL)
+            files.remove_unfinished(folder, keep=shards.JOURNAL)
     return {task.name: made[task.name] for task in tasks}
 
 

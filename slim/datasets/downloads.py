@@ -1,8 +1,8 @@
 """Fetches what `downloads.toml` lists: datasets, checkpoints, features, the paper's lists.
 
-A file is downloaded (transfers.py), its checksum checked, and it gets its name; an archive is then
-unpacked (archives.py) and its contents moved to where they belong. Until then everything lies in a
-folder of its own beside it, `<file>.download`, from which the same command goes on.
+A file is downloaded (http_download.py), its checksum is checked, and it gets its name; an archive
+is then unpacked (archives.py) and its contents moved to where they belong. Until then everything
+lies in a folder of its own beside it, `<file>.download`, from which the same command resumes.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from slim.datasets import whole_files
+from slim import files
 from slim.datasets.archives import check_space, kind, merge, size_text, unpack
 from slim.errors import UserError, nearest
 
@@ -79,11 +79,13 @@ class File:
 
     def source(self) -> str:
         """Where it is from, in a word or a sentence."""
-        from slim.datasets import transfers
+        from slim.datasets import http_download
 
         if self.by_hand:
             return f'by hand: {self.by_hand}'
-        return transfers.host(self.urls[0] if self.urls else transfers.drive_address(self.drive))
+        return http_download.host(
+            self.urls[0] if self.urls else http_download.drive_address(self.drive)
+        )
 
 
 @dataclass(frozen=True)
@@ -336,7 +338,7 @@ def _record(folder: str, file: File, **facts: object) -> None:
     records = _read_records(folder)
     records[file.file] = {**records.get(file.file, {}), **facts}
     path = os.path.join(folder, RECORDS)
-    whole_files.write_text(path, json.dumps(records, indent=2, sort_keys=True) + '\n')
+    files.write_text(path, json.dumps(records, indent=2, sort_keys=True) + '\n')
 
 
 @contextlib.contextmanager
@@ -392,7 +394,7 @@ def _download(file: File, path: str, pauses: tuple[float, ...]) -> None:
     """Brings a file to `path`, once it is known to be the right one."""
     import pooch
 
-    from slim.datasets import transfers
+    from slim.datasets import http_download
 
     staging, folder = path + STAGING, os.path.dirname(path)
     size = file.bytes or file.about
@@ -407,21 +409,21 @@ def _download(file: File, path: str, pauses: tuple[float, ...]) -> None:
     )
     try:
         if file.drive:
-            source = transfers.drive_address(file.drive)
+            source = http_download.drive_address(file.drive)
             try:
-                whole = transfers.from_drive(file.drive, staging, file.file, file.bytes, pauses)
-            except transfers.NotHandedOut as error:
+                whole = http_download.from_drive(file.drive, staging, file.file, file.bytes, pauses)
+            except http_download.NotHandedOut as error:
                 raise UserError(
                     f'{error}; open it in a browser, save it as {path}, whatever its name is '
                     'there, and run the same command again'
                 ) from error
             if not pooch.hashes.hash_matches(whole, known_hash):
-                raise transfers.Refused(f'{source}: refused: {_other_sum(known_hash, folder)}')
+                raise http_download.Refused(f'{source}: refused: {_other_sum(known_hash, folder)}')
         else:
             source, whole = _from_addresses(file, staging, known_hash, pauses)
         if file.is_archive and kind(whole) is None:
-            raise transfers.Refused(f'{source}: refused: what came is no archive')
-    except transfers.Refused:
+            raise http_download.Refused(f'{source}: refused: what came is no archive')
+    except http_download.Refused:
         shutil.rmtree(staging)
         raise
     if file.is_archive:
@@ -438,11 +440,11 @@ def _from_addresses(
     file: File, staging: str, known_hash: str | None, pauses: tuple[float, ...]
 ) -> tuple[str, str]:
     """Downloads a file from the first of its addresses that has it: address and path."""
-    from slim.datasets import transfers
+    from slim.datasets import http_download
 
     for number, url in enumerate(file.urls, 1):
         try:
-            return url, transfers.from_address(
+            return url, http_download.from_address(
                 url, staging, file.file, known_hash, file.bytes, pauses
             )
         except UserError as error:
@@ -459,14 +461,14 @@ def _check(file: File, path: str) -> None:
     """
     import pooch
 
-    from slim.datasets import transfers
+    from slim.datasets import http_download
 
     folder = os.path.dirname(path)
     size = os.path.getsize(path)
     wrong = None
     known_hash = file.known_hash or _recorded_hash(file, folder)
     with open(path, 'rb') as start:
-        if transfers.looks_like_html(start.read(512)):
+        if http_download.looks_like_html(start.read(512)):
             wrong = 'is a web page that was saved under this name'
     if not wrong and file.bytes is not None and size != file.bytes:
         wrong = f'has {size} bytes, and should have {file.bytes}'

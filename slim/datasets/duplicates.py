@@ -21,7 +21,8 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from slim.datasets import dataset, split_lists, whole_files, workers
+from slim import files
+from slim.datasets import dataset, split_lists, workers
 from slim.errors import UserError
 
 NAME = 'duplicates.csv'
@@ -390,4 +391,4 @@ def write_csv(path: str, duplicates: Iterable[Duplicate]) -> None:
         )
         for pair in duplicates
     )
-    whole_files.write_csv(path, [HEADER, *rows])
+    files.write_csv(path, [HEADER, *rows])

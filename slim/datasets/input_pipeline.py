@@ -29,7 +29,7 @@ FAILURES = (
 
 
 @dataclass(frozen=True)
-class Share:
+class HostShard:
     """The part of every batch that one machine decodes.
 
     Attributes:
@@ -131,7 +131,7 @@ def training_batches(
       position: how many images training has seen already; the batches begin there. The records of
         the epoch that it falls into are read again up to it, without being decoded.
       labels_offset: subtracted from every label.
-      share: the part of every batch to give, a `Share`; by default the whole in one piece.
+      share: the part of every batch to give, a `HostShard`; by default the whole in one piece.
       num_readers: shards that are read side by side.
       num_threads: images that are decoded side by side; None lets `tf.data` find it out.
 
@@ -142,7 +142,7 @@ def training_batches(
     Iterating raises tf.errors.DataLossError at a damaged shard, and tf.errors.InvalidArgumentError
     at an image that does not decode or a label out of range; `explain_failure` says which.
     """
-    share = share or Share()
+    share = share or HostShard()
     num_classes = dataset.num_classes - labels_offset
     first_epoch, skip = divmod(position, dataset.num_images)
 

@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from slim.datasets import whole_files
+from slim import files
 from slim.datasets.problems import Problem
 from slim.errors import UserError
 
@@ -145,7 +145,7 @@ def write_manifest(folder: str, manifest: Manifest) -> None:
         'splits': {name: _split_to_json(split) for name, split in manifest.splits.items()},
     }
     text = json.dumps(content, indent=2, ensure_ascii=False)
-    whole_files.write_text(os.path.join(folder, NAME), text + '\n')
+    files.write_text(os.path.join(folder, NAME), text + '\n')
 
 
 def read_manifest(folder: str) -> Manifest:

@@ -32,7 +32,7 @@ class Prepared:
       source: the folder that was read.
       num_images: split name -> images.
       num_classes: classes.
-      passed_over: files that are no images, relative to `source`.
+      skipped: files that are no images, relative to `source`.
       kept: names of earlier lists that were kept under another name.
       warnings: a sentence each.
     """
@@ -41,7 +41,7 @@ class Prepared:
     source: str
     num_images: Mapping[str, int]
     num_classes: int
-    passed_over: Sequence[str]
+    skipped: Sequence[str]
     kept: Sequence[str]
     warnings: Sequence[str]
 
@@ -109,7 +109,7 @@ def prepare(
         source=found.root,
         num_images=found.num_images,
         num_classes=len(found.class_names),
-        passed_over=found.passed_over,
+        skipped=found.skipped,
         kept=kept,
         warnings=warnings,
     )
@@ -136,12 +136,12 @@ def _read_free(
 
 def _check_folder(source: str, name: str) -> None:
     if not os.path.isdir(source):
-        from slim.datasets import embedded
+        from slim import synthetic
 
         raise UserError(
             f'{source} is not there: {name} is no dataset with a layout of its own, and any other '
             'name needs a folder with a folder for each class, or train.txt, val.txt and the '
-            f'images{nearest(name, [*LAYOUTS, *embedded.DOMAINS])}'
+            f'images{nearest(name, [*LAYOUTS, *synthetic.DOMAINS])}'
         )
 
 

@@ -4,7 +4,7 @@ import collections
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from slim.datasets import whole_files
+from slim import files
 
 NAME = 'problems.csv'
 COLUMNS = ('list', 'line', 'path', 'problem', 'detail')
@@ -45,4 +45,4 @@ def summary(found: Iterable[Problem]) -> str:
 def write_report(path: str, found: Iterable[Problem]) -> None:
     """Writes a CSV file with a line for each problem, in the order of lists and lines."""
     rows = ([*problem[:1], problem.line or '', *problem[2:]] for problem in sorted(found))
-    whole_files.write_csv(path, [COLUMNS, *rows])
+    files.write_csv(path, [COLUMNS, *rows])

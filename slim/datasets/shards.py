@@ -10,13 +10,14 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from slim.datasets import images, tfrecord, whole_files
+from slim import files
+from slim.datasets import images, tfrecord
 from slim.datasets.manifest import Shard
 from slim.datasets.problems import Problem
 from slim.datasets.split_lists import ListedImage
 
 # Beside the shards until the conversion is complete.
-JOURNAL = 'conversion.jsonl' + whole_files.UNFINISHED
+JOURNAL = 'conversion.jsonl' + files.UNFINISHED
 # Part of every digest; to be counted up where equal images come to give other shards.
 FORMAT = 'images 1'
 
@@ -64,7 +65,7 @@ class SourceDigest:
 def convert_shard(task: ShardTask, count) -> Shard:
     """Does a task, leaving out the images that cannot be used. Runs in a worker process.
 
-    The shard is not on the disk yet, but waiting for it is no work: `whole_files.finish` does so
+    The shard is not on the disk yet, but waiting for it is no work: `files.finish` does so
     while the worker converts another one.
 
     Args:
@@ -139,7 +140,7 @@ class Journal:
 
     def begin(self, made: Sequence[Shard]) -> None:
         """Starts anew, with the shards that still hold."""
-        whole_files.write_text(self._path, ''.join(map(_line, made)))
+        files.write_text(self._path, ''.join(map(_line, made)))
 
     def add(self, shard: Shard) -> None:
         """Notes a shard that is on the disk."""

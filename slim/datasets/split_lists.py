@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from slim.datasets import whole_files
+from slim import files
 from slim.datasets.problems import Problem
 from slim.errors import UserError
 
@@ -176,7 +176,7 @@ def write_list(path: str, images: Iterable[tuple[str, int]]) -> None:
         except _BadLine as error:
             raise UserError(f'{path}: {image!r}: {error}') from error
         lines.append(f'{image}: {label}\n')
-    whole_files.write_text(path, ''.join(lines))
+    files.write_text(path, ''.join(lines))
 
 
 def read_labels(folder: str) -> list[str] | None:
@@ -232,4 +232,4 @@ def write_labels(folder: str, names: Sequence[str]) -> None:
                 f'{LABELS_NAME} cannot hold the class name {name!r}: it has a line break'
             )
     text = ''.join(f'{label}:{name}\n' for label, name in enumerate(names))
-    whole_files.write_text(os.path.join(folder, LABELS_NAME), text)
+    files.write_text(os.path.join(folder, LABELS_NAME), text)

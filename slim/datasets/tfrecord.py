@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import google_crc32c
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
-from slim.datasets import whole_files
+from slim import files
 
 MASK = 0xA282EAD8  # Added to a checksum, so that it is none of data that holds checksums.
 
@@ -98,7 +98,7 @@ def _masked_checksum(data: bytes) -> bytes:
 
 
 def write_shard(path: str, examples: Iterable[bytes]) -> tuple[int, str]:
-    """Writes serialized Examples to a shard, which gets its name from `whole_files.finish(path)`.
+    """Writes serialized Examples to a shard, which gets its name from `files.finish(path)`.
 
     Args:
       path: of the shard. If an example fails there is nothing.
@@ -111,7 +111,7 @@ def write_shard(path: str, examples: Iterable[bytes]) -> tuple[int, str]:
       OSError: if the shard cannot be written.
     """
     size, digest = 0, hashlib.sha256()
-    with whole_files.unfinished_file(path) as unfinished, open(unfinished, 'wb') as file:
+    with files.unfinished_file(path) as unfinished, open(unfinished, 'wb') as file:
         for example in examples:
             length = struct.pack('<Q', len(example))
             framing = length + _masked_checksum(length)

@@ -5,8 +5,8 @@ import os
 from dataclasses import dataclass
 
 from slim.datasets import split_lists
-from slim.transfer import listed_images
-from slim.transfer.class_pictures import ClassPicture
+from slim.features import source_images
+from slim.plots.class_grids import ClassPicture
 
 DATASET_DIR = 'data'
 
@@ -44,9 +44,9 @@ class ClassImages:
 
 @functools.cache
 def _draw(domain, label):
-    from slim.datasets import embedded
+    from slim import synthetic
 
-    return embedded.draw_example(domain, label)
+    return synthetic.draw_example(domain, label)
 
 
 def find_images(place, root: str = '.') -> dict[str, ClassImages]:
@@ -56,7 +56,7 @@ def find_images(place, root: str = '.') -> dict[str, ClassImages]:
     were taken; those of others are looked for in data/.
 
     Args:
-      place: of the class features, a `demo_domains.Place`.
+      place: of the class features, a `demo_domains.FeatureSet`.
       root: of the repository.
 
     Raises:
@@ -66,14 +66,14 @@ def find_images(place, root: str = '.') -> dict[str, ClassImages]:
 
 
 def _find_images(place, name, root):
-    from slim.datasets.embedded import DOMAINS
+    from slim.synthetic import DOMAINS
 
     if name in DOMAINS and DOMAINS[name].definition().startswith(place.drawn_as.get(name, '-')):
         names = [one.name for one in DOMAINS[name].classes()]
         return ClassImages(name, names, is_embedded=True)
     folder = os.path.join(root, DATASET_DIR, place.dataset_of.get(name, name))
     names = split_lists.read_labels(folder)
-    path = split_lists.list_path(folder, listed_images.SPLITS['train'])
+    path = split_lists.list_path(folder, source_images.SPLITS['train'])
     if not os.path.exists(path):
         return ClassImages(name, names)
     listed = {one.label: os.path.join(folder, one.path) for one in split_lists.read_list(path)}
@@ -94,7 +94,7 @@ def example_strips(found, images: dict[str, ClassImages], count: int):
       images: of `find_images`.
       count: of classes.
     """
-    from slim.transfer.image_pictures import spread_rows
+    from slim.plots.image_grids import spread_rows
 
     return [
         (

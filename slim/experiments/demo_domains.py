@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from slim.errors import UserError
 from slim.experiments import published_similarity
 from slim.experiments.class_images import ClassImages
-from slim.experiments.transfer import CLASS_FEATURES, SETTINGS
-from slim.transfer import domains, source_selection
-from slim.transfer.class_pictures import PicturedFlow
+from slim.experiments.miniature import CLASS_FEATURES, SETTINGS
+from slim.features import domains
+from slim.plots.class_grids import PicturedFlow
+from slim.transfer import source_selection
 from slim.transfer.correlations import CENTRED, best_source_found
 from slim.transfer.domain_similarity import MIN_NUM_IMGS, Similarity, strongest_flows
 
@@ -24,7 +25,7 @@ RESULTS, CORRELATIONS = 'results.csv', 'correlations.csv'
 
 
 @dataclass(frozen=True)
-class Place:
+class FeatureSet:
     """Where class features are, and what is asked of them.
 
     Attributes:
@@ -47,7 +48,7 @@ class Place:
 
 
 # How many classes to select is an example: more for targets that have more classes.
-PAPER = Place(
+PAPER = FeatureSet(
     'feature/resnet_101_JFT_299',
     ('ImageNet_train', 'inat_train'),
     tuple(published_similarity.PUBLISHED),
@@ -64,7 +65,7 @@ PAPER = Place(
 MINIATURE_COUNTS = 8, 4, 6
 
 
-def find_place(root: str = '.') -> Place:
+def find_place(root: str = '.') -> FeatureSet:
     """The paper's class features where all of them are there, else those of the miniature.
 
     Args:
@@ -80,7 +81,7 @@ def find_place(root: str = '.') -> Place:
     with open(os.path.join(root, results_dir, SETTINGS), encoding='utf-8') as file:
         settings = json.load(file)
     targets = tuple(settings['targets'])
-    return Place(
+    return FeatureSet(
         f'{results_dir}/{CLASS_FEATURES}',
         tuple(settings['sources']),
         targets,
@@ -119,7 +120,7 @@ def _domain_paths(folder, name):
     return None
 
 
-def read_domains(place: Place, root: str = '.'):
+def read_domains(place: FeatureSet, root: str = '.'):
     """Reads the domains.
 
     Args:
@@ -163,7 +164,7 @@ def describe(sources, targets) -> list[dict]:
     ]
 
 
-def compare_with_published(place: Place, found: list[Similarity]) -> list[dict]:
+def compare_with_published(place: FeatureSet, found: list[Similarity]) -> list[dict]:
     """As `published_similarity.compare`, for the paper's features; no rows for others."""
     is_paper = os.path.normpath(place.feature_dir) == PAPER.feature_dir
     return published_similarity.compare(found) if is_paper else []
@@ -205,7 +206,7 @@ def similarity_maps(found: list[Similarity]):
 def _similarity_map(title, found):
     import numpy as np
 
-    from slim.transfer.heat_maps import HeatMap
+    from slim.plots.heat_maps import HeatMap
 
     of_pair = {(one.target, one.source): one for one in found}
     targets, sources = (list(dict.fromkeys(names)) for names in zip(*of_pair, strict=True))
@@ -295,7 +296,7 @@ def pictured_flows(flows: list[ClassFlow], images: dict[str, ClassImages]):
     return list(rows.items())
 
 
-def select(place: Place, source, targets):
+def select(place: FeatureSet, source, targets):
     """Selects as many source classes for each target as `place` says, in the order of targets.
 
     Args:
@@ -311,7 +312,7 @@ def select(place: Place, source, targets):
     return source_selection.select_classes(source, wanted, counts)
 
 
-def selected_strips(place: Place, source, targets, images: dict[str, ClassImages], count: int):
+def selected_strips(place: FeatureSet, source, targets, images: dict[str, ClassImages], count: int):
     """The classes that each target wants, whether or not others want them too.
 
     Args:
@@ -337,7 +338,7 @@ def selected_strips(place: Place, source, targets, images: dict[str, ClassImages
     return strips
 
 
-def select_command(place: Place) -> str:
+def select_command(place: FeatureSet) -> str:
     """The command that writes the class lists of `select`."""
     counts = ','.join(
         f'{name}:{place.selected[name]}' for name in place.targets if name in place.selected
@@ -355,7 +356,7 @@ def select_command(place: Place) -> str:
     return ' '.join(['python domain_similarity.py', *flags])
 
 
-def describe_lists(place: Place, selected, images: dict[str, ClassImages]) -> list[str]:
+def describe_lists(place: FeatureSet, selected, images: dict[str, ClassImages]) -> list[str]:
     """A line for each class list that `select_command` writes: its path, its first classes."""
     folder = os.path.join(SELECT_DIR, domains.JOINT.join(place.sources))
     names = {name: images[name].names for name in place.sources}
@@ -414,7 +415,7 @@ def correlation_table(correlations: list[dict], coefficient: str = 'pearson') ->
     return list(rows.values())
 
 
-def say_whether_foretold(rows: list[dict], correlations: list[dict]) -> str:
+def summarize_prediction(rows: list[dict], correlations: list[dict]) -> str:
     """Whether the similarity foretells which source transfers best, in words.
 
     It does so if, of the sources that are not joined ones, it names the best for more targets than

@@ -10,7 +10,7 @@ import sys
 from typing import NamedTuple
 
 from slim.errors import UserError
-from slim.transfer import features
+from slim.features import storage
 
 PUBLISHED_ACCURACY = 0.899033  # Of the 2018 notebook: 5,994 and 5,794 images of CUB-200.
 TOLERANCE = 1e-3  # Under 6 of 5,794 images.
@@ -70,7 +70,7 @@ def find_features(root: str = '.') -> Features | None:
 def is_complete(root: str, place: Features) -> bool:
     """Whether all four arrays of features are there."""
     paths = [
-        features.array_path(os.path.join(root, place.feature_dir), place.dataset_name, kind, split)
+        storage.array_path(os.path.join(root, place.feature_dir), place.dataset_name, kind, split)
         for kind in ('feature', 'label')
         for split in ('train', 'val')
     ]

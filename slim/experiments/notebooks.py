@@ -65,7 +65,7 @@ def to_text(notebook) -> str:
 def main(flags):
     import nbformat
 
-    from slim.datasets.whole_files import write_text
+    from slim.files import write_text
 
     for path in flags.notebooks or sorted(glob.glob('*.ipynb')):
         notebook = nbformat.read(path, as_version=4)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-from slim.datasets.whole_files import write_text
 from slim.errors import UserError
+from slim.files import write_text
 from slim.learning.scopes import select
 
 AVERAGE_SUFFIX = '/ExponentialMovingAverage'

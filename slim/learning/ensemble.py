@@ -13,7 +13,7 @@ from slim.preprocessing import crops, preprocessing_factory
 log = logging.getLogger('slim')
 
 
-def log_mean(logarithms):
+def log_mean_exp(logarithms):
     """The logarithm of the mean over axis 0 of what `logarithms` are of; one alone stays as it is.
 
     Small probabilities would be zero in float32, and then all classes beyond the first few tie.
@@ -103,7 +103,7 @@ class Member:
 
     def _log_mean_softmax(self, images):
         """Logarithm of the mean softmax over 12 crops [n, classes], images [n, 6, ., ., 3]."""
-        return log_mean(crops.by_crop(self._log_softmax(crops.with_mirror_images(images))))
+        return log_mean_exp(crops.by_crop(self._log_softmax(crops.with_mirror_images(images))))
 
     def restore(self, checkpoint, weights):
         """Takes its variables from a `Checkpoint`: averages or not, as `choose_weights` says.

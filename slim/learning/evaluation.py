@@ -9,7 +9,8 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from slim.datasets import input_pipeline, whole_files
+from slim import files
+from slim.datasets import input_pipeline
 from slim.errors import UserError
 from slim.learning import checkpoints, devices, ensemble
 
@@ -114,7 +115,7 @@ class Evaluator:
 
     def _judge(self, scores, labels):
         """The members' scores as one, whether each image's class ranks first, and among five."""
-        mean = ensemble.log_mean(tf.stack(scores))
+        mean = ensemble.log_mean_exp(tf.stack(scores))
         top_5 = tf.math.in_top_k(labels, mean, min(RECALL_AT, self._num_classes))
         return mean, tf.equal(tf.argmax(mean, axis=1), labels), top_5
 
@@ -132,7 +133,7 @@ class Evaluator:
             member.restore(checkpoint, self._config.weights)
         return max(checkpoint.global_step for checkpoint in opened)
 
-    def judgements(self):
+    def predictions(self):
         """Judges every image with the weights of the last `restore`.
 
         Yields:
@@ -168,7 +169,7 @@ class Evaluator:
             total = min(total, self._config.max_num_batches * self._images_of_batch)
         bar = tqdm(total=total, unit='image', desc='evaluating', leave=False, disable=None)
         with bar as progress:
-            for labels, _, correct, top_5 in self.judgements():
+            for labels, _, correct, top_5 in self.predictions():
                 for row, chosen in enumerate((np.ones(len(labels), bool), correct, top_5)):
                     np.add.at(counts[row], labels.numpy()[np.asarray(chosen)], 1)
                 progress.update(len(labels))
@@ -191,7 +192,7 @@ def write_per_class(evaluation, class_names, eval_dir):
         images, correct = evaluation.images[label], evaluation.correct[label]
         shares = (correct / images, evaluation.in_top_5[label] / images) if images else ('', '')
         rows.append([label + offset, name, images, correct, *shares])
-    whole_files.write_csv(path, rows)
+    files.write_csv(path, rows)
     return path
 
 

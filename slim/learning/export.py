@@ -19,8 +19,8 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from slim.datasets import split_lists
-from slim.datasets.whole_files import whole_folder
 from slim.errors import UserError
+from slim.files import atomic_folder
 from slim.learning import inspection
 from slim.learning.feature_sources import CheckpointSource
 from slim.preprocessing import preprocessing_factory
@@ -96,7 +96,7 @@ def export(config, export_dir, labels_path=None):
     root, signatures = _image_module(source)
     if labels_path:
         root.labels = tf.saved_model.Asset(labels_path)
-    with whole_folder(export_dir) as unfinished:
+    with atomic_folder(export_dir) as unfinished:
         try:
             tf.saved_model.save(root, unfinished, signatures)
         except tf.errors.OpError as error:

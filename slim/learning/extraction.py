@@ -11,9 +11,9 @@ from tqdm import tqdm
 
 from slim.datasets import input_pipeline, split_lists
 from slim.errors import UserError
+from slim.features import storage
 from slim.learning import checkpoints, devices
 from slim.learning.feature_sources import CheckpointSource, SavedModelSource
-from slim.transfer import features
 
 log = logging.getLogger('slim')
 
@@ -136,14 +136,14 @@ class Extractor:
         class_names = split_lists.read_labels(folder)
         listed = split_lists.read_list(list_path, class_names and len(class_names))
         short = os.path.basename(list_path).removesuffix('.txt')
-        path = features.array_path(feature_dir, dataset_name, 'feature', short)
+        path = storage.array_path(feature_dir, dataset_name, 'feature', short)
         with open(list_path, 'rb') as file:
             origin = {**self._source.origin, 'list_sha256': hashlib.sha256(file.read()).hexdigest()}
-        label_path = features.array_path(feature_dir, dataset_name, 'label', short)
-        if features.is_complete(path, origin) and os.path.exists(label_path):
+        label_path = storage.array_path(feature_dir, dataset_name, 'label', short)
+        if storage.is_complete(path, origin) and os.path.exists(label_path):
             log.info('%s is already there', path)
             return path
-        writer = features.FeatureWriter(path, len(listed), self.width, origin)
+        writer = storage.FeatureWriter(path, len(listed), self.width, origin)
         missing = writer.missing()
         if len(missing) < len(listed):
             log.info('%s: going on at image %d of %d', path, missing[0], len(listed))
@@ -170,7 +170,7 @@ class Extractor:
                     writer.write(indices.numpy(), self.features_of(images).numpy())
                     bar.update(len(indices))
             # Before the features, whose origin says that all is there.
-            features.write_labels(label_path, [image.label for image in listed])
+            storage.write_labels(label_path, [image.label for image in listed])
             writer.finish()
         except tf.errors.OpError as error:
             writer.sync()

@@ -46,7 +46,7 @@ class Variable:
 
 
 @dataclass(frozen=True)
-class Misshapen:
+class ShapeMismatch:
     """A variable with another shape than the network's; None is the number of classes."""
 
     name: str
@@ -67,7 +67,7 @@ class Fit:
       left_out: scopes of heads of which the checkpoint has nothing.
       missing: names that the network has and the checkpoint lacks, heads left out not counted.
       extra: names under the network's root scope that it does not have.
-      misshapen: a `Misshapen` for each variable of another shape.
+      misshapen: a `ShapeMismatch` for each variable of another shape.
     """
 
     network: str
@@ -76,7 +76,7 @@ class Fit:
     left_out: tuple[str, ...]
     missing: tuple[str, ...]
     extra: tuple[str, ...]
-    misshapen: tuple[Misshapen, ...]
+    misshapen: tuple[ShapeMismatch, ...]
 
     @property
     def num_differences(self):
@@ -227,7 +227,7 @@ def _compare(found, wanted, network_name, depth_multiplier):
         name for name in found if name not in wanted and not set(heads_of(name)) & set(auxiliary)
     ]
     misshapen = [
-        Misshapen(name, found[name], wanted[name])
+        ShapeMismatch(name, found[name], wanted[name])
         for name in wanted
         if name in found and not _same_shape(found[name], wanted[name])
     ]

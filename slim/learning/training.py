@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import tensorflow as tf
 
-from slim.datasets import input_pipeline, whole_files
+from slim import files
+from slim.datasets import input_pipeline
 from slim.errors import UserError
 from slim.learning import checkpoints, devices, schedules
 from slim.learning.model import Model
@@ -206,7 +207,7 @@ def _batches(config, dataset, strategy, position):
 
     def dataset_fn(context):
         machines = context.num_input_pipelines
-        share = input_pipeline.Share(
+        share = input_pipeline.HostShard(
             index=context.input_pipeline_id,
             count=machines,
             replicas=strategy.num_replicas_in_sync // machines,
@@ -266,7 +267,7 @@ def train(config, dataset, train_dir, strategy=None, flags=None):
     _check(config, network, strategy.num_replicas_in_sync)
     chief = devices.is_chief()
     if chief:
-        whole_files.check_writable(train_dir)
+        files.check_writable(train_dir)
     step = create_train_step(config, dataset, strategy)
     initialize(step, config, train_dir)
     start = int(step.global_step.numpy())

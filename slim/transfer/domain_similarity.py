@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from slim.errors import UserError
+from slim.features.domains import Domain, check_same_width
 from slim.transfer import emd
-from slim.transfer.domains import Domain, check_same_width
 
 GAMMA = 0.01  # The paper's.
 MIN_NUM_IMGS = 200  # Of a source class, in the paper's release.
@@ -79,7 +79,7 @@ def measure_similarity(
 
     Both targets are 5 away from all that there is in the source:
 
-    >>> from slim.transfer.domains import create_domain
+    >>> from slim.features.domains import create_domain
     >>> source = create_domain('one', [[0.0, 0.0]], [10])
     >>> target = create_domain('two', [[3.0, 4.0], [-5.0, 0.0]], [30, 10])
     >>> found = measure_similarity(source, target)

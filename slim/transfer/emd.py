@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from slim.errors import UserError, nearest
-from slim.transfer.class_features import some
+from slim.features.class_means import some
 
 # Of the network simplex. 6,089 classes against 555 take between 50,000 and 100,000, POT's default.
 MAX_ITERATIONS = 10_000_000

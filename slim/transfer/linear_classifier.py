@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from slim.errors import UserError
-from slim.transfer.class_features import (
+from slim.features.class_means import (
     check_classes,
     check_features,
     check_finite,
@@ -25,7 +25,7 @@ FOLDS = 3
 
 
 @dataclass(frozen=True, eq=False)
-class Classified:
+class ClassificationResult:
     """What a linear classifier made of the images to be classified.
 
     Attributes:
@@ -135,7 +135,7 @@ def _fit(features, labels, C, max_iterations):
     return classifier, not any(issubclass(one.category, ConvergenceWarning) for one in caught)
 
 
-def choose_c(
+def select_c_by_cross_validation(
     features,
     labels,
     choices=C_CHOICES,
@@ -159,7 +159,7 @@ def choose_c(
       UserError: if a class has fewer images than there are folds.
 
     >>> features = np.array([[-3.0], [-2.0], [-1.0], [1.0], [2.0], [3.0]])
-    >>> choose_c(features, [0, 0, 0, 1, 1, 1])
+    >>> select_c_by_cross_validation(features, [0, 0, 0, 1, 1, 1])
     0.01
     """
     from sklearn.model_selection import StratifiedKFold
@@ -189,7 +189,7 @@ def classify(
     labels,
     C: float = 1.0,
     max_iterations: int = MAX_ITERATIONS,
-) -> Classified:
+) -> ClassificationResult:
     """Fits a linear classifier to training images, and has it classify others.
 
     Args:
@@ -201,7 +201,7 @@ def classify(
       max_iterations: of lbfgs.
 
     Returns:
-      A `Classified`. Without convergence it is as good as it is after `max_iterations`.
+      A `ClassificationResult`. Without convergence it is as good as it is after `max_iterations`.
 
     Raises:
       UserError: if the arrays do not belong together, a feature is not finite, a class has no
@@ -226,7 +226,7 @@ def classify(
     classifier, converged = _fit(train_features, train_labels, C, max_iterations)
     probabilities = classifier.predict_proba(features)
     predictions = probabilities.argmax(axis=1)
-    return Classified(
+    return ClassificationResult(
         labels,
         predictions,
         probabilities.max(axis=1).astype(np.float32),

@@ -15,14 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from slim.errors import UserError, nearest
-from slim.transfer.class_features import (
-    check_features,
-    check_finite,
-    check_labels,
-    check_same_length,
-)
+from slim.features.class_means import check_features, check_finite, check_labels, check_same_length
+from slim.features.domains import Domain
 from slim.transfer.domain_similarity import GAMMA, measure_similarity
-from slim.transfer.domains import Domain
 
 # Eigenvalues below this share of the largest are rounding.
 RANK_TOLERANCE = 1e-12

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from slim.datasets.whole_files import write_text
 from slim.errors import UserError
+from slim.features.domains import Domain, check_same_width
+from slim.files import write_text
 from slim.transfer import emd
 from slim.transfer.domain_similarity import GAMMA, similarity_of
-from slim.transfer.domains import Domain, check_same_width
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def class_distances(source: Domain, target: Domain) -> np.ndarray:
     Raises:
       UserError: if the widths differ.
 
-    >>> from slim.transfer.domains import create_domain
+    >>> from slim.features.domains import create_domain
     >>> source = create_domain('source', [[0.0], [1.0]], [10, 10])
     >>> class_distances(source, create_domain('target', [[1.0], [3.0]], [30, 10]))
     array([1.5, 0.5])
@@ -75,7 +75,7 @@ def select_classes(
     Raises:
       UserError: if the widths differ, or a count is not between 1 and the number of source classes.
 
-    >>> from slim.transfer.domains import create_domain
+    >>> from slim.features.domains import create_domain
     >>> source = create_domain('source', [[0.0], [1.0], [2.0], [9.0]], [10] * 4)
     >>> birds = create_domain('birds', [[0.9]], [10])
     >>> dogs = create_domain('dogs', [[2.2]], [10])

@@ -65,7 +65,7 @@ class _Classes:
     """Class folders that lie side by side."""
 
     images: dict[str, Sequence[str]]  # class -> paths from the root on
-    passed_over: list[str]
+    skipped: list[str]
     notes: list[str]
 
 
@@ -81,7 +81,7 @@ def _classes(root: str, below: str = '') -> _Classes:
     ):
         inside = folders.contents(os.path.join(top, name))
         folder = f'{below}/{name}' if below else name
-        found.passed_over.extend(f'{folder}/{other}' for other in inside.others)
+        found.skipped.extend(f'{folder}/{other}' for other in inside.others)
         if inside.folders:
             nested = os.path.join(top, name, inside.folders[0])
             found.notes.append(f'{nested} is left out: images lie in the class folders themselves')
@@ -147,7 +147,7 @@ def read_folders(source: str, validation_share: float, seed: int) -> Listing:
         root,
         *splits,
         names,
-        passed_over=[path for side in sides for path in side.passed_over],
+        skipped=[path for side in sides for path in side.skipped],
         notes=[note for side in sides for note in side.notes],
     )
 

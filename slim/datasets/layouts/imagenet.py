@@ -117,7 +117,7 @@ def _read(root: str) -> Listing:
         others += val_others
     words = _words(root, wnids)
     names = (f'{wnid} {words[wnid]}' if wnid in words else wnid for wnid in labels)
-    return listing(root, train_images, val_images, names, passed_over=others)
+    return listing(root, train_images, val_images, names, skipped=others)
 
 
 ILSVRC2012 = Layout(('ILSVRC2012', 'ILSVRC/Data/CLS-LOC'), ('train/', 'val/'), _read)

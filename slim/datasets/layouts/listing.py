@@ -18,14 +18,14 @@ class Listing:
       images: split name ('train', 'validation') -> its images, in order; paths with '/', labels
       from 0.
       class_names: by label.
-      passed_over: files below `root` that were found where images are, and are none.
+      skipped: files below `root` that were found where images are, and are none.
       notes: what the user should know, a sentence each.
     """
 
     root: str
     images: Mapping[str, Sequence[ListedImage]]
     class_names: Sequence[str]
-    passed_over: Sequence[str] = ()
+    skipped: Sequence[str] = ()
     notes: Sequence[str] = ()
 
     @property

@@ -13,16 +13,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from slim.datasets import (
-    conversion,
-    dataset,
-    manifest,
-    problems,
-    shards,
-    split_lists,
-    tfrecord,
-    whole_files,
-)
+from slim import files
+from slim.datasets import conversion, dataset, manifest, problems, shards, split_lists, tfrecord
 from slim.errors import UserError
 
 REPOSITORY = Path(__file__).parents[3]
@@ -486,7 +478,7 @@ def test_a_failed_conversion_is_not_taken_for_the_earlier_one(tmp_path):
 
 def test_what_a_killed_run_left_is_removed(tmp_path):
     folder = make_dataset(tmp_path)
-    left = folder / (tfrecord.shard_name('train', 3, 7) + whole_files.UNFINISHED)
+    left = folder / (tfrecord.shard_name('train', 3, 7) + files.UNFINISHED)
     left.write_bytes(b'half a shard')
     (folder / tfrecord.shard_name('train', 2, 7)).write_bytes(b'a shard')
     convert(folder)
@@ -597,7 +589,7 @@ def test_killed_at_ten_random_moments_it_ends_as_if_nothing_had_happened(undistu
     assert killed, moments
     convert(folder, num_shards=60)
     assert whole_conversion(folder) == expected, moments
-    assert not list(folder.glob(f'*{whole_files.UNFINISHED}'))
+    assert not list(folder.glob(f'*{files.UNFINISHED}'))
     assert dataset.load_dataset(str(folder.parent), 'birds', 'train').num_images == 1200
 
 
@@ -616,7 +608,7 @@ def test_a_signal_leaves_whole_shards_and_nothing_unfinished(undisturbed, tmp_pa
     left = shard_files(folder)
     assert 2 < len(left) < len(expected)
     assert left.items() <= expected.items()
-    assert [path.name for path in folder.glob(f'*{whole_files.UNFINISHED}')] == [shards.JOURNAL]
+    assert [path.name for path in folder.glob(f'*{files.UNFINISHED}')] == [shards.JOURNAL]
 
 
 def test_two_conversions_of_one_dataset_at_once_are_refused(undisturbed, tmp_path):

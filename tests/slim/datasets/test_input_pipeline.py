@@ -12,7 +12,7 @@ from PIL import Image
 from slim.datasets import input_pipeline
 from slim.datasets.dataset import load_dataset
 from slim.datasets.images import to_store
-from slim.datasets.input_pipeline import Share
+from slim.datasets.input_pipeline import HostShard
 from slim.errors import UserError
 from slim.preprocessing import preprocessing_factory
 
@@ -96,7 +96,7 @@ def test_machines_and_devices_share_the_batches_that_one_device_would_have(train
     want, want_labels = _images(train, 6, batch_size=8)
     for count, replicas in ((1, 2), (2, 1), (2, 2)):
         parts = [
-            _images(train, 6 * replicas, batch_size=8, share=Share(index, count, replicas))
+            _images(train, 6 * replicas, batch_size=8, share=HostShard(index, count, replicas))
             for index in range(count)
         ]
         images = np.concatenate([p.reshape(6, -1, SIZE, SIZE, 3) for p, _ in parts], axis=1)

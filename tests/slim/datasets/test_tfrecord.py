@@ -8,7 +8,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from slim.datasets import input_pipeline, tfrecord, whole_files
+from slim import files
+from slim.datasets import input_pipeline, tfrecord
 
 
 def jpeg(height=7, width=5):
@@ -74,8 +75,8 @@ def test_examples_are_those_that_tensorflow_writes_byte_for_byte(label):
 def test_shards_are_those_that_tensorflow_writes_byte_for_byte(tmp_path):
     examples = [b'', b'x', bytes(range(256)) * 300]
     size, sha256 = tfrecord.write_shard(str(tmp_path / 'ours'), examples)
-    assert os.listdir(tmp_path) == ['ours' + whole_files.UNFINISHED]
-    whole_files.finish(str(tmp_path / 'ours'))
+    assert os.listdir(tmp_path) == ['ours' + files.UNFINISHED]
+    files.finish(str(tmp_path / 'ours'))
     with tf.io.TFRecordWriter(str(tmp_path / 'theirs')) as writer:
         for example in examples:
             writer.write(example)
@@ -88,7 +89,7 @@ def test_a_shard_is_read_again_inside_tf_data(tmp_path):
     path = str(tmp_path / 'shard')
     images = [(jpeg(height), height * 11) for height in (3, 4, 5)]
     tfrecord.write_shard(path, (tfrecord.make_example(e, label, 1, 1) for e, label in images))
-    whole_files.finish(path)
+    files.finish(path)
     parsed = tf.data.TFRecordDataset(path).map(input_pipeline.parse_example)
     assert parsed.element_spec == (tf.TensorSpec([], tf.string), tf.TensorSpec([], tf.int64))
     assert [(e.numpy(), label.numpy()) for e, label in parsed] == images
@@ -107,7 +108,7 @@ def test_a_shard_whose_examples_fail_is_not_there(tmp_path):
 
 def test_a_full_disk_is_an_os_error(tmp_path):
     path = str(tmp_path / 'shard')
-    os.symlink('/dev/full', path + whole_files.UNFINISHED)
+    os.symlink('/dev/full', path + files.UNFINISHED)
     with pytest.raises(OSError, match='No space left') as caught:
         tfrecord.write_shard(path, [b'x' * 1000])
     assert caught.value.errno == errno.ENOSPC

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from slim.datasets.embedded import DOMAINS, draw_example
 from slim.errors import UserError
 from slim.experiments import class_images, demo_domains, published_similarity
-from slim.transfer import domains, emd
+from slim.features import domains
+from slim.synthetic import DOMAINS, draw_example
+from slim.transfer import emd
 from slim.transfer.correlations import correlations
 from slim.transfer.domain_similarity import measure_similarity, similarity_of
 from tests.slim.experiments import paper_features
@@ -79,7 +80,7 @@ def test_features_in_the_papers_place_are_compared_pair_by_pair(tmp_path, monkey
     monkeypatch.setattr(published_similarity, 'PUBLISHED', table)
     rows = demo_domains.compare_with_published(demo_domains.PAPER, found)
     assert 'all agree' in published_similarity.summarize(rows)
-    elsewhere = demo_domains.Place('feature/clip', *demo_domains.PAPER.sources)
+    elsewhere = demo_domains.FeatureSet('feature/clip', *demo_domains.PAPER.sources)
     assert demo_domains.compare_with_published(elsewhere, found) == []
 
 
@@ -130,7 +131,7 @@ def test_pictures_are_drawn_only_as_they_were_measured(clone):
 
 
 def test_pictures_of_other_domains_come_from_data(tmp_path):
-    place = demo_domains.Place(
+    place = demo_domains.FeatureSet(
         'feature/x', ('ImageNet_train',), (), dataset_of={'ImageNet_train': 'a'}
     )
     folder = tmp_path / 'data/a'
@@ -231,7 +232,7 @@ def test_the_sentence_follows_the_numbers(sign, verdict):
             rows.append(
                 {'target': target, 'source': source, 'similarity': similarity, 'accuracy': accuracy}
             )
-    sentence = demo_domains.say_whether_foretold(rows, correlations(rows, ['similarity']))
+    sentence = demo_domains.summarize_prediction(rows, correlations(rows, ['similarity']))
     assert sentence.endswith(f'Here similarity {verdict} which source transfers.')
     assert f'of 2 sources is the best one for {7 if sign > 0 else 0} of 7 targets' in sentence
     assert f'r = {sign}.0' in sentence and 'joined' not in sentence
@@ -241,7 +242,7 @@ def test_the_sentence_follows_the_numbers(sign, verdict):
         middle = np.mean([row['similarity'] for row in rows if row['target'] == target])
         row = {'source': 'nature+objects', 'target': target, 'similarity': middle}
         rows.append({**row, 'accuracy': 0.9 if number < 3 else 0.1})
-    again = demo_domains.say_whether_foretold(rows, correlations(rows, ['similarity']))
+    again = demo_domains.summarize_prediction(rows, correlations(rows, ['similarity']))
     assert f', and with the joined one for {4 if sign > 0 else 0}. ' in again
     assert again.startswith(sentence[: sentence.index('. What')])
 
@@ -261,7 +262,7 @@ def test_tables_are_read_as_numbers(clone):
 
 def test_sources_alone_and_joined(tmp_path):
     paper_features.put(tmp_path)
-    place = demo_domains.Place(demo_domains.PAPER.feature_dir, ('inat_train',), ('nabirds',))
+    place = demo_domains.FeatureSet(demo_domains.PAPER.feature_dir, ('inat_train',), ('nabirds',))
     sources, _ = demo_domains.read_domains(place, str(tmp_path))
     assert [source.name for source in sources] == ['inat_train']
     assert domains.JOINT not in demo_domains.select_command(place)

@@ -7,7 +7,8 @@ import pytest
 
 from slim.errors import UserError
 from slim.experiments import demo_features
-from slim.transfer import domains, features, linear_classifier
+from slim.features import domains, storage
+from slim.transfer import linear_classifier
 
 KINDS = [(kind, split) for kind in ('feature', 'label') for split in ('train', 'val')]
 
@@ -46,7 +47,7 @@ def test_features_that_lack_an_array_are_passed_over(tmp_path, kind, split):
     put(tmp_path, demo_features.DEMO)
     put(tmp_path, demo_features.PAPER)
     folder = tmp_path / demo_features.PAPER.feature_dir
-    os.remove(features.array_path(str(folder), 'cub_200', kind, split))
+    os.remove(storage.array_path(str(folder), 'cub_200', kind, split))
     assert demo_features.find_features(str(tmp_path)) == demo_features.DEMO
 
 

@@ -7,8 +7,8 @@ import logging
 import os
 import sys
 
-from slim.datasets.embedded import DOMAINS, Domain, Union
-from slim.experiments import transfer
+from slim.experiments import miniature
+from slim.synthetic import DOMAINS, Domain, Union
 
 SOURCES, TARGETS = ('tiny_one', 'tiny_other'), ('tiny_target', 'tiny_second_target')
 UNION = 'tiny_both'
@@ -24,7 +24,7 @@ def main(folder, *fields):
     DOMAINS[UNION] = Union(SOURCES, 'a few more birds')
     logging.basicConfig(stream=sys.stderr, level=logging.INFO)
     given = {'num_steps': 2, **{key: int(value) for key, value in (f.split('=') for f in fields)}}
-    settings = transfer.Settings(
+    settings = miniature.Settings(
         SOURCES,
         UNION,
         TARGETS,
@@ -34,7 +34,7 @@ def main(folder, *fields):
         **given,
     )
     names = ('data', 'checkpoints', 'features', 'results')
-    transfer.run(settings, transfer.Folders(*(os.path.join(folder, name) for name in names)))
+    miniature.run(settings, miniature.Folders(*(os.path.join(folder, name) for name in names)))
 
 
 if __name__ == '__main__':

@@ -129,7 +129,7 @@ def test_what_does_not_fit_is_named(tensors, tmp_path):
     assert not fit.fits
     assert (fit.missing, fit.extra) == ((BODY,), ('InceptionV3/Mixed_8a/weights',))
     assert fit.misshapen == (
-        inspection.Misshapen(logits, (1, 1, 99, 6), (1, 1, tensors[logits].shape[2], None)),
+        inspection.ShapeMismatch(logits, (1, 1, 99, 6), (1, 1, tensors[logits].shape[2], None)),
     )
     assert (fit.num_classes, fit.depth_multiplier) == (None, 0.1)
     lines = [line.strip() for line in inspection.describe(found).splitlines()]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from slim.errors import UserError
+from slim.features.domains import create_domain, join
 from slim.transfer import emd
 from slim.transfer.domain_similarity import (
     Similarity,
@@ -12,7 +13,6 @@ from slim.transfer.domain_similarity import (
     similarity_of,
     strongest_flows,
 )
-from slim.transfer.domains import create_domain, join
 
 # Published: EMD -> similarity.
 PUBLISHED = {57.532: 0.563, 42.961: 0.651, 53.868: 0.584, 37.703: 0.686, 62.587: 0.535}

@@ -58,9 +58,14 @@ def test_a_class_without_images_to_classify_has_no_accuracy():
 def test_c_is_chosen_by_the_training_images():
     # Many noisy directions and few images: little regularisation fits the noise.
     train = clustered(0, 60, width=100, noise=4.0)
-    chosen = linear_classifier.choose_c(*train, choices=(1e-4, 1e-3, 100.0), seed=3)
+    chosen = linear_classifier.select_c_by_cross_validation(
+        *train, choices=(1e-4, 1e-3, 100.0), seed=3
+    )
     assert chosen in (1e-4, 1e-3)
-    assert linear_classifier.choose_c(*train, choices=(1e-4, 1e-3, 100.0), seed=3) == chosen
+    assert (
+        linear_classifier.select_c_by_cross_validation(*train, choices=(1e-4, 1e-3, 100.0), seed=3)
+        == chosen
+    )
 
 
 def test_hardest_pairs_are_counted_both_ways():
@@ -95,4 +100,4 @@ def test_what_cannot_be_classified(train, val, message):
 def test_too_few_images_to_choose_c():
     few = TRAIN[0][:6], np.array([0, 0, 0, 0, 1, 1])
     with pytest.raises(UserError, match='class 1 has 2 training images'):
-        linear_classifier.choose_c(*few)
+        linear_classifier.select_c_by_cross_validation(*few)

@@ -8,9 +8,9 @@ from scipy.optimize import minimize
 from scipy.stats import multivariate_normal
 
 from slim.errors import UserError
+from slim.features.domains import create_domain
 from slim.transfer import measures
 from slim.transfer.domain_similarity import measure_similarity
-from slim.transfer.domains import create_domain
 
 RANDOM = np.random.default_rng(0)
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from slim.errors import UserError
+from slim.features.domains import create_domain, join, keep_classes
 from slim.transfer.domain_similarity import measure_similarity
-from slim.transfer.domains import create_domain, join, keep_classes
 from slim.transfer.source_selection import class_distances, select_classes, write_class_lists
 
 RANDOM = np.random.default_rng(0)

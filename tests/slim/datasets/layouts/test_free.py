@@ -36,9 +36,7 @@ def test_train_and_val_are_taken_as_they_are(tmp_path):
         ('train/Wren: é/2.png', 2),
     )
     assert found.images['validation'] == (('val/10/3.webp', 0), ('val/9/x.jpeg', 1))
-    assert found.passed_over == [
-        'train/9/' + name for name in ('.DS_Store', '._y.jpg', 'Thumbs.db')
-    ]
+    assert found.skipped == ['train/9/' + name for name in ('.DS_Store', '._y.jpg', 'Thumbs.db')]
     assert (warnings, list(found.notes)) == ([], [])
 
 

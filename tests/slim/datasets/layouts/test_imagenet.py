@@ -23,7 +23,7 @@ def test_labels_are_sorted_wnids_and_not_the_ids_of_the_devkit(read, folder):
     found, _ = read('ILSVRC2012', folder)
     # The first line of the ground truth is 3: 'n02012849' in meta.mat, the second wnid.
     assert found.images['validation'][0] == ('val/ILSVRC2012_val_00000001.JPEG', 1)
-    assert found.passed_over == ['train/n01440764/Thumbs.db']
+    assert found.skipped == ['train/n01440764/Thumbs.db']
 
 
 def test_the_number_in_the_name_decides_which_line_of_the_ground_truth(read, folder):
@@ -49,7 +49,7 @@ def test_val_by_class_needs_no_devkit(read, folder):
     found, warnings = read('ILSVRC2012', folder)
     assert [label for _, label in found.images['validation']] == [0, 1, 2]
     assert (found.class_names, warnings) == (WNIDS, [])
-    assert len(found.passed_over) == 4
+    assert len(found.skipped) == 4
 
 
 def test_names_come_from_a_file_of_synsets(read, folder):

@@ -1,0 +1,123 @@
+"""Features on disk: every row filled, runs that were killed go on, nothing half-written."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from slim.features import storage
+
+ORIGIN = {'checkpoint': 'a', 'image_size': 299}
+ROWS = np.random.default_rng(0).normal(size=[10, 4]).astype(np.float32)
+
+
+def _path(folder):
+    return storage.array_path(str(folder), 'cub_200', 'feature', 'train')
+
+
+def test_arrays_are_named_as_in_2018(tmp_path):
+    assert _path(tmp_path) == str(tmp_path / 'cub_200_feature_train.npy')
+    assert storage.array_path('f', 'cub_200', 'label', 'val') == 'f/cub_200_label_val.npy'
+
+
+def test_rows_find_their_places_in_any_order(tmp_path):
+    writer = storage.FeatureWriter(_path(tmp_path / 'new'), 10, 4, ORIGIN)
+    order = np.random.default_rng(1).permutation(10)
+    for part in np.array_split(order, 3):
+        writer.write(part, ROWS[part])
+    writer.finish()
+    got = np.load(_path(tmp_path / 'new'), allow_pickle=False)
+    assert got.dtype == np.float32
+    np.testing.assert_array_equal(got, ROWS)
+    assert storage.is_complete(_path(tmp_path / 'new'), ORIGIN)
+    assert not storage.is_complete(_path(tmp_path / 'new'), {**ORIGIN, 'image_size': 448})
+    assert sorted(os.listdir(tmp_path / 'new')) == [
+        'cub_200_feature_train.json',
+        'cub_200_feature_train.npy',
+    ]
+
+
+def test_at_no_moment_does_a_new_origin_stand_beside_older_rows(tmp_path):
+    for value, origin in ((1, ORIGIN), (2, {**ORIGIN, 'image_size': 448})):
+        writer = storage.FeatureWriter(_path(tmp_path), 10, 4, origin)
+        writer.write(np.arange(10), np.full([10, 4], value, np.float32))
+        assert not storage.is_complete(_path(tmp_path), origin)
+        writer.finish()
+        assert storage.is_complete(_path(tmp_path), origin)
+        assert (np.load(_path(tmp_path), allow_pickle=False) == value).all()
+
+
+def test_rows_have_their_place_on_the_disk_before_they_are_written(tmp_path):
+    storage.FeatureWriter(_path(tmp_path), 1000, 512, ORIGIN)
+    size = os.stat(_path(tmp_path) + storage.UNFINISHED)
+    assert size.st_blocks * 512 >= 1000 * 512 * 4
+
+
+def test_a_row_that_was_never_written_is_found(tmp_path):
+    writer = storage.FeatureWriter(_path(tmp_path), 10, 4, ORIGIN)
+    writer.write(np.arange(7), ROWS[:7])
+    with pytest.raises(ValueError, match='3 rows were not written, the first is 7'):
+        writer.finish()
+    assert not os.path.exists(_path(tmp_path))
+
+
+def test_a_feature_that_is_not_finite_is_refused(tmp_path):
+    writer = storage.FeatureWriter(_path(tmp_path), 10, 4, ORIGIN)
+    with pytest.raises(ValueError, match='not finite'):
+        writer.write([0], np.full([1, 4], np.nan, np.float32))
+
+
+KILLED = """
+import os, signal, sys
+import numpy as np
+from slim.features import storage
+writer = storage.FeatureWriter(sys.argv[1], 10, 4, {'checkpoint': 'a', 'image_size': 299})
+writer.write(np.array([1, 5]), np.full([2, 4], 7, np.float32))
+writer.sync()
+writer.write(np.array([2]), np.full([1, 4], 8, np.float32))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def _kill_half_way(folder):
+    process = subprocess.run([sys.executable, '-c', KILLED, _path(folder)])
+    assert process.returncode == -9
+
+
+def test_a_killed_run_goes_on_with_what_is_on_the_disk(tmp_path):
+    _kill_half_way(tmp_path)
+    writer = storage.FeatureWriter(_path(tmp_path), 10, 4, ORIGIN)
+    missing = writer.missing()
+    assert missing.tolist() == [0, 2, 3, 4, 6, 7, 8, 9]
+    writer.write(missing, ROWS[missing])
+    writer.finish()
+    got = np.load(_path(tmp_path), allow_pickle=False)
+    np.testing.assert_array_equal(got[missing], ROWS[missing])
+    assert (got[[1, 5]] == 7).all()
+
+
+@pytest.mark.parametrize('shape, origin', [((10, 4), {'checkpoint': 'b'}), ((10, 5), ORIGIN)])
+def test_rows_of_another_origin_or_shape_are_not_taken(tmp_path, shape, origin):
+    _kill_half_way(tmp_path)
+    assert len(storage.FeatureWriter(_path(tmp_path), *shape, origin).missing()) == 10
+
+
+def test_a_damaged_unfinished_file_is_begun_anew(tmp_path):
+    _kill_half_way(tmp_path)
+    with open(_path(tmp_path) + storage.UNFINISHED, 'wb') as file:
+        file.write(b'not an array')
+    assert len(storage.FeatureWriter(_path(tmp_path), 10, 4, ORIGIN).missing()) == 10
+
+
+def test_labels_are_int32(tmp_path):
+    path = storage.array_path(str(tmp_path), 'cub_200', 'label', 'train')
+    storage.write_labels(path, [3, 1, 2])
+    got = np.load(path, allow_pickle=False)
+    assert got.dtype == np.int32 and got.tolist() == [3, 1, 2]
+
+
+def test_knows_nothing_of_tensorflow():
+    program = 'import sys; import slim.features.storage; sys.exit("tensorflow" in sys.modules)'
+    assert subprocess.run([sys.executable, '-c', program]).returncode == 0

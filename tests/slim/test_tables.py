@@ -1,0 +1,26 @@
+"""Tables: what is written is what was found."""
+
+import csv
+import json
+
+import pytest
+
+from slim import tables
+from slim.errors import UserError
+
+
+def test_tables_keep_all_digits(tmp_path):
+    rows = [{'target': 'a,b', 'emd': 1 / 3}, {'target': 'c', 'emd': 2.0}]
+    tables.write_table(str(tmp_path / 'a.csv'), rows, {})
+    with open(tmp_path / 'a.csv', newline='') as file:
+        read = list(csv.DictReader(file))
+    assert [(row['target'], float(row['emd'])) for row in read] == [('a,b', 1 / 3), ('c', 2.0)]
+    tables.write_table(str(tmp_path / 'a.json'), rows, {'gamma': 0.01})
+    written = json.loads((tmp_path / 'a.json').read_text())
+    assert written == {'settings': {'gamma': 0.01}, 'rows': rows}
+
+
+def test_paths_are_refused_before_the_work(tmp_path):
+    for path, message in (('a.txt', 'ends in .csv or .json'), ('no/a.csv', 'no such folder')):
+        with pytest.raises(UserError, match=message):
+            tables.check_table_path(str(tmp_path / path), 'output')
