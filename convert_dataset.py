@@ -26,11 +26,11 @@ from absl import flags
 
 from slim import command_line
 
-# What to convert
+command_line.group('What to convert')
 flags.DEFINE_string('dataset_name', None, 'The dataset: the name of a folder in --dataset_dir.')
 flags.DEFINE_string('dataset_dir', './data/', 'The folder that holds all datasets.')
 
-# How
+command_line.group('How')
 flags.DEFINE_integer('num_shards', 10, 'Shards of each split.', lower_bound=1)
 flags.DEFINE_integer('seed', 0, 'Of the order of the training images.')
 flags.DEFINE_integer(

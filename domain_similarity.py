@@ -30,14 +30,14 @@ from absl import flags
 
 from slim import command_line
 
-# Where things are
+command_line.group('Where things are')
 flags.DEFINE_string('feature_dir', './feature/', 'Folder of the features of one network.')
 flags.DEFINE_list('source_domains', [], 'Source domains, some of them joined: A,B,A+B.')
 flags.DEFINE_list('target_domains', [], 'Target domains.')
 flags.DEFINE_multi_string('source', [], 'A source as features.npy,labels.npy; may be repeated.')
 flags.DEFINE_multi_string('target', [], 'A target as features.npy,labels.npy; may be repeated.')
 
-# What is measured
+command_line.group('What is measured')
 flags.DEFINE_float('gamma', 0.01, 'Of exp(-gamma EMD).', lower_bound=0.0)
 flags.DEFINE_integer(
     'min_num_imgs', 200, 'Source classes with fewer images do not count.', lower_bound=0
@@ -53,13 +53,13 @@ flags.DEFINE_list(
     'source lie, as feature_extraction.py writes them. Adds LogME and H-score.',
 )
 
-# How
+command_line.group('How')
 flags.DEFINE_enum('solver', 'pot', ['pot', 'pyemd'], 'Who solves the transport problem.')
 flags.DEFINE_integer(
     'max_iterations', 10_000_000, 'After which --solver=pot gives up.', lower_bound=1
 )
 
-# What becomes of it
+command_line.group('What becomes of it')
 flags.DEFINE_string('output', None, 'Table to write: a name ending in .csv or .json.')
 flags.DEFINE_list(
     'select', [], 'Source classes to take for each target: target:k,..., or k for all of them.'

@@ -31,7 +31,7 @@ from absl import flags
 
 from slim import command_line
 
-# What to do
+command_line.group('What to do')
 flags.DEFINE_list(
     'names',
     None,
@@ -40,7 +40,7 @@ flags.DEFINE_list(
 flags.DEFINE_boolean('list', False, 'Show what there is (of the names given), and what is here.')
 flags.DEFINE_boolean('keep_archives', False, 'Whether archives stay once they are unpacked.')
 
-# Where things are
+command_line.group('Where things are')
 flags.DEFINE_string('dataset_dir', './data/', 'Folder that holds the datasets.')
 flags.DEFINE_string('checkpoint_dir', './checkpoints/', 'Folder that holds the checkpoints.')
 flags.DEFINE_string('feature_dir', './feature/', 'Folder that holds the features.')

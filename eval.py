@@ -24,14 +24,14 @@ import signal
 
 from absl import flags
 
-from slim import command_line
+from slim import command_line, configs
 from slim.datasets.dataset import catalogue_warnings, load_dataset
 from slim.errors import UserError
 from slim.files import check_writable
 from slim.nets import nets_factory
 from slim.quiet_import import import_tensorflow
 
-# Where things are
+command_line.group('Where things are')
 flags.DEFINE_list(
     'checkpoint_path',
     None,
@@ -44,7 +44,7 @@ flags.DEFINE_enum(
     'dataset_split_name', 'validation', ['train', 'validation'], 'train or validation.'
 )
 
-# Network and images
+command_line.group('Network and images')
 flags.DEFINE_list(
     'model_name', 'inception_v3', 'Network to evaluate; for an ensemble one for all or one each.'
 )
@@ -77,7 +77,7 @@ flags.DEFINE_enum(
     'Moving averages, raw weights, or (auto) averages where the checkpoint has them.',
 )
 
-# How, and how long
+command_line.group('How, and how long')
 flags.DEFINE_enum(
     'precision',
     'float32',
@@ -139,7 +139,7 @@ def main(flags):
     devices.set_up(flags.tf32)
     precision.warn_if_slow(flags.precision)
     config = command_line.fields_from_flags(
-        evaluation.EvaluationConfig,
+        configs.EvaluationConfig,
         flags,
         model_name=names,
         image_size=sizes,

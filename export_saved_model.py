@@ -26,7 +26,7 @@ from slim.files import check_absent_or_empty, check_writable
 from slim.nets import nets_factory
 from slim.quiet_import import import_tensorflow
 
-# Where things are
+command_line.group('Where things are')
 flags.DEFINE_string('checkpoint_path', None, 'Checkpoint, or a folder of them. Required.')
 flags.DEFINE_string('export_dir', None, 'Folder to write, absent or empty. Required.')
 flags.DEFINE_string('dataset_dir', './data/', 'Folder that holds the datasets.')
@@ -34,7 +34,7 @@ flags.DEFINE_string(
     'dataset_name', None, 'Dataset whose labels.txt goes along as an asset; none by default.'
 )
 
-# What is exported
+command_line.group('What is exported')
 flags.DEFINE_string('model_name', None, "Network to use; by default the checkpoint's.")
 flags.DEFINE_float('depth_multiplier', None, "As in training; by default the checkpoint's.")
 flags.DEFINE_string(

@@ -19,14 +19,14 @@ import os
 
 from absl import flags
 
-from slim import command_line
+from slim import command_line, configs
 from slim.datasets.dataset import dataset_folder
 from slim.errors import UserError
 from slim.files import check_writable
 from slim.nets import nets_factory
 from slim.quiet_import import import_tensorflow
 
-# Where things are
+command_line.group('Where things are')
 flags.DEFINE_string(
     'checkpoint_path', None, 'Checkpoint, or a folder of them. It or --saved_model is required.'
 )
@@ -42,7 +42,7 @@ flags.DEFINE_string(
     'SavedModel, with its version.',
 )
 
-# What a feature is
+command_line.group('What a feature is')
 flags.DEFINE_string('model_name', 'inception_v3', 'Network to use.')
 flags.DEFINE_float('depth_multiplier', 1.0, 'As in training.')
 flags.DEFINE_string('end_point', None, "End point to average; by default the network's last map.")
@@ -64,7 +64,7 @@ flags.DEFINE_enum(
     'Moving averages, raw weights, or (auto) averages where the checkpoint has them.',
 )
 
-# How
+command_line.group('How')
 flags.DEFINE_enum(
     'precision',
     'float32',
@@ -118,9 +118,7 @@ def main(flags):
     else:
         path = checkpoints.resolve(flags.checkpoint_path)
         default_name = extraction.default_feature_name(path)
-    config = command_line.fields_from_flags(
-        extraction.ExtractionConfig, flags, checkpoint_path=path
-    )
+    config = command_line.fields_from_flags(configs.ExtractionConfig, flags, checkpoint_path=path)
     extractor = extraction.Extractor(config)
     feature_dir = os.path.join(flags.feature_dir, flags.feature_name or default_name)
     for split in flags.dataset_split_names:

@@ -25,7 +25,7 @@ from absl import flags
 
 from slim import command_line
 
-# Where things are
+command_line.group('Where things are')
 flags.DEFINE_string('feature_dir', './feature/', 'Folder of the features of one network.')
 flags.DEFINE_string('dataset_name', None, 'Dataset; begins the names of the files.')
 flags.DEFINE_string('train', None, 'Instead: features.npy,labels.npy of the training images.')
@@ -33,7 +33,7 @@ flags.DEFINE_string('val', None, 'And features.npy,labels.npy of the images to c
 flags.DEFINE_string('output_dir', None, 'Folder to write to; by default --feature_dir.')
 flags.DEFINE_string('dataset_dir', './data/', 'Folder of datasets, whose labels.txt names classes.')
 
-# How
+command_line.group('How')
 flags.DEFINE_float(
     'C', 1.0, 'Inverse strength of the regularisation; 1 is of 2018.', lower_bound=1e-12
 )

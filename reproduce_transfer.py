@@ -26,9 +26,9 @@ machine, and about the same on others.
 
 from absl import flags
 
-from slim import command_line
+from slim import command_line, configs
 
-# What is done
+command_line.group('What is done')
 flags.DEFINE_integer(
     'seed', 0, 'Of initial weights, data order, augmentation and dropout.', lower_bound=0
 )
@@ -39,7 +39,7 @@ flags.DEFINE_enum(
     'precision', 'float32', ['float32', 'bfloat16', 'float16'], 'What the layers compute in.'
 )
 
-# Where things are
+command_line.group('Where things are')
 flags.DEFINE_string('dataset_dir', './data/', 'Folder that holds the datasets.')
 flags.DEFINE_string('checkpoint_dir', './checkpoints/transfer/', 'Folder of the networks.')
 flags.DEFINE_string('feature_dir', './feature/transfer/', 'Folder of the features.')
@@ -51,7 +51,7 @@ def main(flags):
     from slim.experiments import miniature
 
     command_line.end_on_sigterm()
-    settings = miniature.Settings(
+    settings = configs.MiniatureConfig(
         seed=flags.seed, num_steps=flags.num_steps, precision=flags.precision
     )
     folders = command_line.fields_from_flags(miniature.Folders, flags)

@@ -12,12 +12,12 @@ checkpoint first. On several machines set TF_CONFIG and start it on each.
 
 from absl import flags
 
-from slim import command_line
+from slim import command_line, configs
 from slim.datasets.dataset import catalogue_warnings, load_dataset
 from slim.nets import nets_factory
 from slim.quiet_import import import_tensorflow
 
-# Where things are
+command_line.group('Where things are')
 flags.DEFINE_string('train_dir', None, 'Folder for checkpoints and event files. Required.')
 flags.DEFINE_string('dataset_dir', './data/', 'Folder that holds the datasets.')
 flags.DEFINE_string('dataset_name', None, 'Dataset, a folder of --dataset_dir. Required.')
@@ -29,7 +29,7 @@ flags.DEFINE_integer(
     lower_bound=1,
 )
 
-# Network and images
+command_line.group('Network and images')
 flags.DEFINE_string('model_name', 'inception_v3', 'Network to train.')
 flags.DEFINE_float('depth_multiplier', 1.0, 'Scales the channels of every layer; 0.25 is small.')
 flags.DEFINE_enum(
@@ -59,7 +59,7 @@ flags.DEFINE_float(
     upper_bound=1.0,
 )
 
-# Where it starts
+command_line.group('Where it starts')
 flags.DEFINE_string('checkpoint_path', None, 'Checkpoint to start from, or a folder of them.')
 flags.DEFINE_list(
     'checkpoint_exclude_scopes',
@@ -71,7 +71,7 @@ flags.DEFINE_boolean(
     'ignore_missing_vars', False, 'Whether what the checkpoint lacks starts from scratch.'
 )
 
-# What is trained, and how
+command_line.group('What is trained, and how')
 flags.DEFINE_list(
     'trainable_scopes', None, 'Variables to train, as parts of names, or last_layer; default all.'
 )
@@ -130,7 +130,7 @@ flags.DEFINE_boolean(
     'deterministic', False, 'Whether TensorFlow may use no operation that varies from run to run.'
 )
 
-# What is written, and when
+command_line.group('What is written, and when')
 flags.DEFINE_integer('log_every_n_steps', 10, 'Steps between two lines of the log.', lower_bound=1)
 flags.DEFINE_float('save_summaries_secs', 600, 'Seconds between two summaries.', lower_bound=0.0)
 flags.DEFINE_float('save_interval_secs', 600, 'Seconds between two checkpoints.', lower_bound=0.0)
@@ -138,7 +138,7 @@ flags.DEFINE_integer(
     'max_checkpoints', 5, 'Newest checkpoints to keep; 0 keeps all.', lower_bound=0
 )
 
-# Devices, precision and threads
+command_line.group('Devices, precision and threads')
 flags.DEFINE_enum(
     'precision',
     'float32',
@@ -174,8 +174,6 @@ def main(flags):
     import_tensorflow('slim.compat')
     from slim.datasets import subset
     from slim.learning import devices, precision, training
-    from slim.learning.optimizers import OptimizerParameters
-    from slim.learning.schedules import Schedule
 
     devices.set_up(flags.tf32)
     precision.warn_if_slow(flags.precision)
@@ -186,14 +184,14 @@ def main(flags):
     strategy = devices.create_strategy(flags.num_clones, flags.clone_on_cpu)
     fields = command_line.fields_from_flags
     config = fields(
-        training.TrainingConfig,
+        configs.TrainingConfig,
         flags,
         image_size=flags.train_image_size,
         checkpoint_exclude_scopes=tuple(flags.checkpoint_exclude_scopes),
         trainable_scopes=tuple(flags.trainable_scopes) if flags.trainable_scopes else None,
-        optimizer=fields(OptimizerParameters, flags, name=flags.optimizer),
+        optimizer=fields(configs.OptimizerConfig, flags, name=flags.optimizer),
         schedule=fields(
-            Schedule,
+            configs.ScheduleConfig,
             flags,
             decay_type=flags.learning_rate_decay_type,
             decay_factor=flags.learning_rate_decay_factor,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from benchmarks import photographs
 from benchmarks.measuring import Row, measure_for
-from slim import command_line
+from slim import command_line, configs
 from slim.datasets import split_lists
 from slim.errors import UserError, nearest
 from slim.nets import nets_factory
@@ -93,16 +93,16 @@ def matmul_row(size, seconds, precision):
 def create_source(settings, checkpoint, precision):
     """A `CheckpointSource` of features, and its operations an image."""
     from benchmarks.flops import count_flops
+    from slim.learning import extraction
 
-    source = extraction_config(settings, checkpoint, precision).create_source()
+    source = extraction.create_source(extraction_config(settings, checkpoint, precision))
     return source, count_flops(source.features_of.get_concrete_function())
 
 
 def extraction_config(settings, checkpoint, precision):
     """The `ExtractionConfig` of a checkpoint's features."""
-    from slim.learning import extraction
 
-    return extraction.ExtractionConfig(
+    return configs.ExtractionConfig(
         checkpoint,
         model_name=settings.model_name,
         depth_multiplier=settings.depth_multiplier,
@@ -154,20 +154,19 @@ def create_training(settings, dataset, scopes, precision):
     import tensorflow as tf
 
     from benchmarks.flops import count_flops
+    from slim import configs
     from slim.learning import losses, training
-    from slim.learning.optimizers import OptimizerParameters
-    from slim.learning.schedules import Schedule
     from slim.nets.dropout import dropout_seed
 
-    config = training.TrainingConfig(
+    config = configs.TrainingConfig(
         model_name=settings.model_name,
         depth_multiplier=settings.depth_multiplier,
         image_size=settings.image_size,
         batch_size=settings.batch_size,
         trainable_scopes=scopes,
-        optimizer=OptimizerParameters('momentum'),
+        optimizer=configs.OptimizerConfig('momentum'),
         # Slow, so that training on one batch for as long as it takes stays finite.
-        schedule=Schedule('fixed', learning_rate=0.0001),
+        schedule=configs.ScheduleConfig('fixed', learning_rate=0.0001),
         precision=precision,
     )
     step = training.create_train_step(config, dataset, tf.distribute.get_strategy())

@@ -14,12 +14,16 @@ import logging
 import os
 import signal
 import sys
+import typing
+from typing import Annotated, Any
 
 from absl import flags
 
 from slim.errors import UserError, nearest
 
 FLAGS = flags.FLAGS
+_FROM_CONFIG = object()
+_groups: dict[int, str] = {}  # Number of flags defined before the group -> its title.
 
 # Flags of 2018 that mean nothing any more, and what to write instead.
 REMOVED_FLAGS = {
@@ -45,6 +49,58 @@ def end_on_sigterm():
         raise Terminated
 
     signal.signal(signal.SIGTERM, end)
+
+
+def define(
+    config: type,
+    field: str,
+    help: str,
+    *,
+    name: str | None = None,
+    default: Any = _FROM_CONFIG,
+    **bounds: float,
+) -> None:
+    """Defines the flag of a field of a settings dataclass: its type, default and choices.
+
+    Args:
+      config: dataclass of `slim.configs`.
+      field: name of its field.
+      help: description of the setting.
+      name: name of the flag; by default that of the field.
+      default: default of a script that differs from the library's on purpose.
+      **bounds: `lower_bound` and `upper_bound` of a number.
+
+    Raises:
+      TypeError: if there is no kind of flag for the field's type.
+    """
+    flags.disclaim_key_flags()  # The flag belongs to the script that calls this function.
+    annotation = typing.get_type_hints(config, include_extras=True)[field]
+    if default is _FROM_CONFIG:
+        default = getattr(config, field)
+    name = name or field
+    kind, choices = annotation, None
+    if typing.get_origin(annotation) is Annotated:
+        kind, choices = typing.get_args(annotation)
+    kinds = {kind} | set(typing.get_args(kind))
+    if choices:
+        flags.DEFINE_enum(name, default, list(choices), help)
+    elif bool in kinds:
+        flags.DEFINE_boolean(name, default, help)
+    elif tuple in {typing.get_origin(kind) for kind in kinds}:
+        flags.DEFINE_list(name, default if default is None else list(default), help)
+    elif int in kinds:
+        flags.DEFINE_integer(name, default, help, **bounds)
+    elif float in kinds:
+        flags.DEFINE_float(name, default, help, **bounds)
+    elif str in kinds:
+        flags.DEFINE_string(name, default, help)
+    else:
+        raise TypeError(f'{config.__name__}.{field}: there is no kind of flag for {annotation}')
+
+
+def group(title: str) -> None:
+    """Starts a group of flags: `--help` prints `title` above the flags defined from here on."""
+    _groups[len(_script_flags(FLAGS))] = title
 
 
 def require(flag_values, *names):
@@ -121,8 +177,10 @@ def _fail(message: str):
 
 def _print_help(doc: str):
     """Prints a script's docstring and its flags, grouped as they were defined."""
-    lines = [doc.strip(), '', 'flags:']
-    for flag in _script_flags(FLAGS):
+    lines = [doc.strip(), *([] if 0 in _groups else ['', 'flags:'])]
+    for number, flag in enumerate(_script_flags(FLAGS)):
+        if number in _groups:
+            lines += ['', f'{_groups[number]}:']
         default = (flag.default_as_str or '').strip("'")
         default = f' (default: {default})' if default else ''
         name = f'--[no]{flag.name}' if flag.boolean else f'--{flag.name}'

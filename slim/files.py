@@ -6,8 +6,15 @@ import errno
 import glob
 import os
 import shutil
+import time
 from collections.abc import Iterable, Iterator, Sequence
 
+import filelock
+
+from slim.errors import UserError
+
+LOCK = '.lock'
+LOCK_PATIENCE_SECONDS = 2
 # Ends the name of a file that is still being written. Nothing reads such files.
 UNFINISHED = '.unfinished'
 
@@ -142,3 +149,47 @@ def remove_unfinished(folder: str, keep: str = '') -> None:
     for path in glob.glob(os.path.join(glob.escape(folder), '*' + UNFINISHED)):
         if os.path.basename(path) != keep:
             os.remove(path)
+
+
+@contextlib.contextmanager
+def lock_folder(folder: str) -> Iterator[int]:
+    """Holds the lock of a folder, so that no two processes write to it at the same time.
+
+    The lock is held as long as any process has the descriptor open: a child that inherits it keeps
+    the folder locked even if this process is killed. A lock that is held elsewhere is waited for
+    for a moment, because workers of a killed process end by themselves. The lock file stays: a lock
+    that can be deleted does not exclude anybody.
+
+    Args:
+      folder: folder to lock; created if it does not exist.
+
+    Yields:
+      The lock's file descriptor.
+
+    Raises:
+      UserError: if another process holds the lock.
+      OSError: if the folder cannot be written.
+    """
+    os.makedirs(folder, exist_ok=True)
+    lock = os.open(os.path.join(folder, LOCK), os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        deadline = time.monotonic() + LOCK_PATIENCE_SECONDS
+        while not filelock.lock_descriptor(lock, blocking=False):
+            if time.monotonic() > deadline:
+                raise UserError(f'another process is writing to {folder}; wait until it has ended')
+            time.sleep(0.01)
+        yield lock
+    finally:
+        os.close(lock)
+
+
+def check_plain_name(name: str, what: str) -> None:
+    """Raises a `UserError` if `name` is not a plain file name, which stays in its folder.
+
+    >>> check_plain_name('../birds', 'a dataset')
+    Traceback (most recent call last):
+        ...
+    slim.errors.UserError: '../birds' is not the name of a dataset; expected a name without a path
+    """
+    if name in ('', '.', '..') or os.path.basename(name) != name:
+        raise UserError(f'{name!r} is not the name of {what}; expected a name without a path')

@@ -15,6 +15,7 @@ import skimage.data
 import sklearn.datasets
 from PIL import Image
 
+from slim import configs
 from slim.datasets import conversion, split_lists
 from slim.quiet_import import import_tensorflow
 
@@ -215,10 +216,9 @@ def tiny_flags(data_dir):
 def tiny_config():
     """`tiny_config(**changes)` is the configuration that `tiny_flags` stand for."""
     import_tensorflow('slim.compat')
-    from slim.learning import training
 
     return functools.partial(
-        training.TrainingConfig, depth_multiplier=0.25, image_size=75, batch_size=8
+        configs.TrainingConfig, depth_multiplier=0.25, image_size=75, batch_size=8
     )
 
 

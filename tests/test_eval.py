@@ -13,6 +13,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.util.tensor_util import make_ndarray
 
+from slim import configs
 from slim.datasets.dataset import load_dataset
 from slim.errors import UserError
 from slim.nets import nets_factory
@@ -219,7 +220,7 @@ def evaluator(tiny_config):
     from slim.learning import evaluation
 
     def create(data_dir, split='validation', **changes):
-        config = evaluation.EvaluationConfig(
+        config = configs.EvaluationConfig(
             **{'depth_multiplier': 0.25, 'image_size': 75, 'batch_size': 16, **changes}
         )
         return evaluation.Evaluator(config, load_dataset(str(data_dir), 'photos', split))

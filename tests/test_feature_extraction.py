@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 
+from slim import configs
 from slim.datasets import split_lists
 from slim.errors import UserError
 
@@ -62,7 +63,7 @@ def create(tiny_config, trained):
             'image_size': 75,
             **changes,
         }
-        return extraction.Extractor(extraction.ExtractionConfig(**given))
+        return extraction.Extractor(configs.ExtractionConfig(**given))
 
     return create
 

@@ -7,6 +7,7 @@ network goes through the scripts themselves.
 import numpy as np
 import pytest
 
+from slim import configs
 from slim.datasets.dataset import load_dataset
 from slim.nets import nets_factory
 from slim.quiet_import import import_tensorflow
@@ -61,8 +62,6 @@ def _write_checkpoint(name, num_classes, path):
 def test_goes_through_the_whole_job(name, data_dir, tmp_path):
     tf = import_tensorflow('slim.compat') and import_tensorflow()
     from slim.learning import checkpoints, evaluation, export, extraction, inspection, training
-    from slim.learning.optimizers import OptimizerParameters
-    from slim.learning.schedules import Schedule
 
     released = tmp_path / f'{name}_iNat_299.ckpt'
     values = _write_checkpoint(name, OLD_CLASSES, released)
@@ -72,15 +71,15 @@ def test_goes_through_the_whole_job(name, data_dir, tmp_path):
 
     # The last layer anew, for other classes; everything else as it was, from the raw weights.
     train, val = (load_dataset(str(data_dir), 'photos', split) for split in ('train', 'validation'))
-    config = training.TrainingConfig(
+    config = configs.TrainingConfig(
         model_name=name,
         image_size=SIZE,
         batch_size=8,
         checkpoint_path=str(released),
         checkpoint_exclude_scopes=('last_layer',),
         trainable_scopes=('last_layer',),
-        optimizer=OptimizerParameters('momentum'),
-        schedule=Schedule(learning_rate=0.001),
+        optimizer=configs.OptimizerConfig('momentum'),
+        schedule=configs.ScheduleConfig(learning_rate=0.001),
         max_number_of_steps=1,
     )
     assert training.train(config, train, str(tmp_path / 'trained')) is None
@@ -96,13 +95,13 @@ def test_goes_through_the_whole_job(name, data_dir, tmp_path):
     assert slots and all(slot.startswith(scopes) for slot in slots)
 
     evaluator = evaluation.Evaluator(
-        evaluation.EvaluationConfig(model_name=name, image_size=SIZE, batch_size=8), val
+        configs.EvaluationConfig(model_name=name, image_size=SIZE, batch_size=8), val
     )
     assert evaluator.evaluate(trained.path).num_images == val.num_images
 
     # Features, from the averages, in a file; and the same from the exported SavedModel.
     def extract(into, **source):
-        config = extraction.ExtractionConfig(image_size=SIZE, **source)
+        config = configs.ExtractionConfig(image_size=SIZE, **source)
         path = extraction.Extractor(config).extract(
             str(data_dir / 'photos'), 'photos', 'validation', str(tmp_path / into)
         )

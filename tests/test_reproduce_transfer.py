@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from slim import configs
 from slim.experiments import miniature
 
 FOLDERS = ('dataset_dir', 'checkpoint_dir', 'feature_dir', 'output_dir')
@@ -39,7 +40,7 @@ def test_mistakes_in_flags_get_one_line(run_script, failure, arguments, part):
 def test_results_of_other_settings_are_refused_before_any_work(
     run_script, failure, without_tensorflow, arguments, tmp_path
 ):
-    record = miniature.Settings(seed=3).record()
+    record = miniature.describe_settings(configs.MiniatureConfig(seed=3))
     miniature.claim(str(tmp_path / 'output_dir'), 'output_dir', record)
     result = run_script('reproduce_transfer.py', *arguments, env=without_tensorflow)
     line = failure(result, lines=1)

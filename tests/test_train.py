@@ -6,6 +6,7 @@ import signal
 import numpy as np
 import pytest
 
+from slim import configs
 from slim.datasets.dataset import load_dataset
 from slim.errors import UserError
 
@@ -314,7 +315,7 @@ def test_resuming_with_another_optimizer_is_refused(trained, tmp_path, data_dir,
 
     # `trained` has the slots of rmsprop.
     config = tiny_config(max_number_of_steps=4)
-    config = dataclasses.replace(config, optimizer=training.OptimizerParameters('momentum'))
+    config = dataclasses.replace(config, optimizer=configs.OptimizerConfig('momentum'))
     dataset = load_dataset(str(data_dir), 'photos', 'train')
     shutil.copytree(trained, tmp_path / 't')
     files = sorted(path.name for path in tmp_path.glob('t/*'))

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from tqdm import tqdm
 
-from slim import files
+from slim import configs, files
 from slim.datasets import (
     catalogue,
     dataset,
@@ -37,28 +37,6 @@ ON_ERROR = ('fail', 'skip')
 REPORTED_CLASSES = 1000
 # A process takes about as long to begin as it takes to convert so many.
 IMAGES_WORTH_A_WORKER = 300
-
-
-@dataclass(frozen=True)
-class Options:
-    """How to convert.
-
-    Attributes:
-      num_shards: shards of each split.
-      seed: of the order of the training images; validation stays in the order of its list.
-      num_workers: processes; None for as many as there are cores and work for.
-      on_error: what an image or a line that cannot be used means: 'fail', no conversion, or 'skip',
-        one without it. Either way all are found and reported first.
-      apply_exif_rotation: whether to store images upright that EXIF says are not.
-      progress: whether to show a progress bar on stderr, if that is a terminal.
-    """
-
-    num_shards: int = 10
-    seed: int = 0
-    num_workers: int | None = None
-    on_error: str = 'fail'
-    apply_exif_rotation: bool = False
-    progress: bool = True
 
 
 @dataclass
@@ -88,7 +66,7 @@ def convert(dataset_dir: str, dataset_name: str, **options) -> manifest.Manifest
     Args:
       dataset_dir: the folder that holds all datasets, such as ./data/.
       dataset_name: the name of a folder in it, with train.txt, val.txt and the images.
-      **options: fields of `Options`.
+      **options: fields of `ConversionConfig`.
 
     Returns:
       What is beside the shards.
@@ -100,7 +78,7 @@ def convert(dataset_dir: str, dataset_name: str, **options) -> manifest.Manifest
     """
     folder = dataset.dataset_folder(dataset_dir, dataset_name)
     with workers.own_folder(os.path.join(folder, LOCK)):
-        return _convert(folder, dataset_name, Options(**options))
+        return _convert(folder, dataset_name, configs.ConversionConfig(**options))
 
 
 def _convert(folder, name, options):
@@ -177,7 +155,9 @@ def _convert(folder, name, options):
     return result
 
 
-def _read_splits(folder: str, known_classes: int | None, options: Options) -> dict[str, _Split]:
+def _read_splits(
+    folder: str, known_classes: int | None, options: configs.ConversionConfig
+) -> dict[str, _Split]:
     """The lists with the tasks that come of them; what cannot be used is among their problems."""
     splits = {
         split: _read_list(split_lists.list_path(folder, split), known_classes)
@@ -254,7 +234,7 @@ def _drop_impossible_labels(splits: Iterable[_Split]) -> None:
         _keep(split, keep)
 
 
-def _plan(folder: str, splits: Mapping[str, _Split], options: Options) -> None:
+def _plan(folder: str, splits: Mapping[str, _Split], options: configs.ConversionConfig) -> None:
     """Finds the files of all images, and shares those that are there out among the shards."""
     for name, split in splits.items():
         statuses = _find_files(folder, split)

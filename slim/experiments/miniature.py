@@ -26,6 +26,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from slim import configs
 from slim.errors import UserError
 from slim.experiments import subprocesses
 from slim.files import check_writable, write_text
@@ -38,71 +39,13 @@ ONE_THREAD = {'TF_NUM_INTRAOP_THREADS': '1', 'TF_NUM_INTEROP_THREADS': '1'}
 PACKAGES = ('numpy', 'pillow', 'pot', 'scikit-learn', 'scipy', 'tensorflow')
 
 
-@dataclass(frozen=True)
-class Settings:
-    """All that decides what comes out.
+def describe_settings(settings: configs.MiniatureConfig) -> dict:
+    """The settings as JSON, with a digest of all that the images of each dataset depend on."""
+    from slim.synthetic.registry import find_domain
 
-    The network is the demonstration's, and so is the way it learns: Adam, its rate falling in a
-    straight line to the last update, batch norm with a short memory, windows of at least half of a
-    photograph.
-
-    Attributes:
-      sources: keys of the embedded `DOMAINS`, to pre-train on.
-      union: key of their union.
-      targets: keys of the targets.
-      seed: of initial weights, data order, augmentation and dropout.
-      num_steps: updates of the pre-training on one source; as many more on the union as it has
-        sources.
-      batch_size: images of an update.
-      learning_rate: at the start.
-      min_crop_area: the least share of a photograph that is trained on.
-      precision: what the layers compute in, see `slim.learning.precision`.
-      model_name: key of the networks.
-      depth_multiplier: scales the channels of every layer.
-      image_size: height and width in pixels.
-      gamma: of the similarity, the paper's.
-      num_shards: of each source.
-    """
-
-    sources: tuple[str, ...] = ('mini_nature', 'mini_objects')
-    union: str = 'mini_nature_objects'
-    targets: tuple[str, ...] = (
-        'mini_birds',
-        'mini_flowers',
-        'mini_butterflies',
-        'mini_leaves',
-        'mini_cars',
-        'mini_aircraft',
-        'mini_pots',
-    )
-    seed: int = 0
-    num_steps: int = 1500
-    batch_size: int = 32
-    learning_rate: float = 0.006
-    min_crop_area: float = 0.5
-    precision: str = 'float32'
-    model_name: str = 'inception_v3'
-    depth_multiplier: float = 0.25
-    image_size: int = 107
-    gamma: float = 0.01
-    num_shards: int = 4
-
-    @property
-    def networks(self) -> tuple[str, ...]:
-        """What a network is pre-trained on, each: the sources and their union."""
-        return *self.sources, self.union
-
-    def steps(self, network: str) -> int:
-        """Updates of the pre-training on `network`."""
-        return self.num_steps * (len(self.sources) if network == self.union else 1)
-
-    def record(self) -> dict:
-        """The settings as JSON, with a digest of all that the pictures of each domain depend on."""
-        from slim.synthetic.registry import find_domain
-
-        names = (*self.networks, *self.targets)
-        digests = {name: find_domain(name).definition()[:16] for name in names}
-        return json.loads(json.dumps({**dataclasses.asdict(self), 'domains': digests}))
+    names = (*settings.networks, *settings.targets)
+    digests = {name: find_domain(name).definition()[:16] for name in names}
+    return json.loads(json.dumps({**dataclasses.asdict(settings), 'domains': digests}))
 
 
 @dataclass(frozen=True)
@@ -121,7 +64,7 @@ def is_claimed(folder: str, flag: str, record: dict) -> bool:
     Args:
       folder: need not be there.
       flag: that names it, for messages.
-      record: of `Settings.record`.
+      record: of `describe_settings`.
 
     Raises:
       UserError: if it holds results of other settings, or something else.
@@ -171,7 +114,7 @@ def _step(what: str) -> Iterator[None]:
     print(f'== {what}: {time.monotonic() - began:.0f} s', flush=True)
 
 
-def run(settings: Settings, folders: Folders) -> tuple[list[dict], list[dict]]:
+def run(settings: configs.MiniatureConfig, folders: Folders) -> tuple[list[dict], list[dict]]:
     """The whole experiment. What is there already and whole is not made again.
 
     Returns:
@@ -183,7 +126,7 @@ def run(settings: Settings, folders: Folders) -> tuple[list[dict], list[dict]]:
     """
     from slim.transfer.correlations import correlations
 
-    record = settings.record()
+    record = describe_settings(settings)
     places = {
         flag: getattr(folders, flag) for flag in ('checkpoint_dir', 'feature_dir', 'output_dir')
     }
@@ -208,7 +151,7 @@ def run(settings: Settings, folders: Folders) -> tuple[list[dict], list[dict]]:
     return rows, found
 
 
-def draw_and_convert(settings: Settings, folders: Folders) -> None:
+def draw_and_convert(settings: configs.MiniatureConfig, folders: Folders) -> None:
     """Draws all domains, and converts those that networks are trained on."""
     from slim import synthetic
     from slim.datasets import conversion
@@ -219,7 +162,7 @@ def draw_and_convert(settings: Settings, folders: Folders) -> None:
         conversion.convert(folders.dataset_dir, name, num_shards=settings.num_shards)
 
 
-def set_up_tensorflow(settings: Settings) -> None:
+def set_up_tensorflow(settings: configs.MiniatureConfig) -> None:
     """Imports TensorFlow, and has it give the same bits on every run."""
     from slim.quiet_import import import_tensorflow
 
@@ -235,7 +178,7 @@ def set_up_tensorflow(settings: Settings) -> None:
     precision.warn_if_slow(settings.precision)
 
 
-def pretrain(settings: Settings, folders: Folders) -> None:
+def pretrain(settings: configs.MiniatureConfig, folders: Folders) -> None:
     """Pre-trains the networks side by side, from scratch or from where they were stopped.
 
     Each has one core; two take two thirds of the time that they take one after the other on both,
@@ -256,13 +199,13 @@ def pretrain(settings: Settings, folders: Folders) -> None:
     subprocesses.run(commands, workers.available_cores(), ONE_THREAD, folders.checkpoint_dir)
 
 
-def is_trained(settings: Settings, folders: Folders, name: str) -> bool:
+def is_trained(settings: configs.MiniatureConfig, folders: Folders, name: str) -> bool:
     """Whether the network of the dataset `name` has its last checkpoint."""
     path = os.path.join(folders.checkpoint_dir, name, f'model.ckpt-{settings.steps(name)}.index')
     return os.path.exists(path)
 
 
-def training_command(settings: Settings, folders: Folders, name: str) -> list[str]:
+def training_command(settings: configs.MiniatureConfig, folders: Folders, name: str) -> list[str]:
     """The command that pre-trains a network on the dataset `name`."""
     from slim.datasets.dataset import load_dataset
 
@@ -294,7 +237,7 @@ def training_command(settings: Settings, folders: Folders, name: str) -> list[st
     )
 
 
-def extract(settings: Settings, folders: Folders, name: str) -> None:
+def extract(settings: configs.MiniatureConfig, folders: Folders, name: str) -> None:
     """Extracts features by the network of the dataset `name`.
 
     They are of all images of the targets, and where it is the network of the union, of the sources'
@@ -304,7 +247,7 @@ def extract(settings: Settings, folders: Folders, name: str) -> None:
 
     path = checkpoints.latest_checkpoint(os.path.join(folders.checkpoint_dir, name))
     extractor = extraction.Extractor(
-        extraction.ExtractionConfig(
+        configs.ExtractionConfig(
             checkpoint_path=path,
             model_name=settings.model_name,
             depth_multiplier=settings.depth_multiplier,
@@ -325,7 +268,7 @@ def extract(settings: Settings, folders: Folders, name: str) -> None:
         )
 
 
-def measure(settings: Settings, folders: Folders) -> list[dict]:
+def measure(settings: configs.MiniatureConfig, folders: Folders) -> list[dict]:
     """Measures each pair of target and source, and writes the class features that it takes.
 
     Returns:

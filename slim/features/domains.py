@@ -20,18 +20,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from slim.errors import UserError, nearest
-from slim.features.class_means import (
-    ClassFeatures,
-    check_features,
-    check_finite,
-    check_labels,
-    check_same_length,
-    class_features,
-    some,
-)
+from slim.features.class_means import ClassFeatures, class_features
 from slim.features.storage import array_path
 from slim.files import atomic_file
 from slim.transfer.emd import normalize
+from slim.validation import check_features, check_finite, check_labels, check_same_length, first_few
 
 JOINT = '+'
 WEIGHT = '_weight.npy'
@@ -125,12 +118,13 @@ def keep_classes(domain: Domain, min_num_imgs: float = 0) -> Domain:
     if len(empty):
         raise UserError(
             f'{domain.name}: {len(empty)} of {len(kept.labels)} classes have no images '
-            f'({some(kept.labels[empty])}); leave them out, or set --min_num_imgs=1 for a source'
+            f'({first_few(kept.labels[empty])}); leave them out, or set --min_num_imgs=1 for a '
+            'source'
         )
     finite = np.isfinite(kept.means).all(axis=1)
     if not finite.all():
         raise UserError(
-            f'{domain.name}: the feature of class {some(kept.labels[~finite])} is not finite; '
+            f'{domain.name}: the feature of class {first_few(kept.labels[~finite])} is not finite; '
             'extract the features again'
         )
     return kept

@@ -6,7 +6,7 @@ Features know of neither: their rows are in the order of the dataset's list, whi
 import os
 
 from slim.datasets import split_lists
-from slim.features.class_means import check_labels
+from slim.validation import check_labels
 
 SPLITS = {'train': 'train', 'val': 'validation'}  # As features call a split, and as lists do.
 

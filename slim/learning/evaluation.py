@@ -20,37 +20,6 @@ RECALL_AT = 5
 
 
 @dataclass(frozen=True)
-class EvaluationConfig:
-    """All that decides what an evaluation computes; see the flags of `eval.py` for each.
-
-    An ensemble has tuples for `model_name`, `image_size` or both: a value for each member.
-    """
-
-    model_name: str | tuple[str, ...] = 'inception_v3'
-    depth_multiplier: float = 1.0
-    preprocessing_name: str | None = None
-    image_size: int | tuple[int | None, ...] | None = None
-    num_crops: int = 1
-    labels_offset: int = 0
-    batch_size: int = 100
-    max_num_batches: int | None = None
-    weights: str = 'auto'
-    precision: str = 'float32'
-    jit_compile: bool = False
-    num_preprocessing_threads: int | None = None
-
-    @property
-    def members(self):
-        """Name and image size, or None for its own, of each network: a list of pairs."""
-        names, sizes = self.model_name, self.image_size
-        if isinstance(names, str):
-            names = (names,) * (len(sizes) if isinstance(sizes, tuple) else 1)
-        if not isinstance(sizes, tuple):
-            sizes = (sizes,) * len(names)
-        return list(zip(names, sizes, strict=True))
-
-
-@dataclass(frozen=True)
 class Evaluation:
     """What came out.
 

@@ -4,11 +4,11 @@ import hashlib
 import logging
 import os
 import sys
-from dataclasses import dataclass
 
 import tensorflow as tf
 from tqdm import tqdm
 
+from slim import configs
 from slim.datasets import input_pipeline, split_lists
 from slim.errors import UserError
 from slim.features import storage
@@ -18,46 +18,25 @@ from slim.learning.feature_sources import CheckpointSource, SavedModelSource
 log = logging.getLogger('slim')
 
 
-@dataclass(frozen=True)
-class ExtractionConfig:
-    """Where features come from, and the batch size; see `feature_extraction.py`.
+def create_source(config: configs.ExtractionConfig) -> CheckpointSource | SavedModelSource:
+    """Creates the source of features that a configuration describes; see `feature_sources`.
 
-    Of `checkpoint_path` and `saved_model` one is given. With a SavedModel, `model_name`,
-    `depth_multiplier`, `end_point`, `weights`, `precision` and `jit_compile` mean nothing.
+    Raises:
+      UserError: if it cannot be used.
     """
-
-    checkpoint_path: str | None = None
-    model_name: str = 'inception_v3'
-    depth_multiplier: float = 1.0
-    preprocessing_name: str | None = None
-    image_size: int | None = None
-    end_point: str | None = None
-    weights: str = 'auto'
-    precision: str = 'float32'
-    jit_compile: bool = False
-    saved_model: str | None = None
-    batch_size: int = 32
-    num_preprocessing_threads: int | None = None
-
-    def create_source(self):
-        """The source of features that is configured; see `feature_sources`.
-
-        Raises:
-          UserError: if it cannot be used.
-        """
-        if self.saved_model:
-            return SavedModelSource(self.saved_model, self.preprocessing_name, self.image_size)
-        return CheckpointSource(
-            self.checkpoint_path,
-            self.model_name,
-            self.depth_multiplier,
-            self.preprocessing_name,
-            self.image_size,
-            self.end_point,
-            self.weights,
-            precision=self.precision,
-            jit_compile=self.jit_compile,
-        )
+    if config.saved_model:
+        return SavedModelSource(config.saved_model, config.preprocessing_name, config.image_size)
+    return CheckpointSource(
+        config.checkpoint_path,
+        config.model_name,
+        config.depth_multiplier,
+        config.preprocessing_name,
+        config.image_size,
+        config.end_point,
+        config.weights,
+        precision=config.precision,
+        jit_compile=config.jit_compile,
+    )
 
 
 def default_feature_name(checkpoint_path):
@@ -112,7 +91,7 @@ class Extractor:
           UserError: if it cannot be used as configured.
         """
         self._config = config
-        self._source = config.create_source()
+        self._source = create_source(config)
         self.width, self.features_of = self._source.width, self._source.features_of
         log.info('extracting %s', self._source)
 

@@ -9,25 +9,6 @@ from slim.errors import UserError, nearest
 
 
 @dataclass(frozen=True)
-class OptimizerParameters:
-    """Which optimizer, and the parameters of all seven; the defaults are those of 2018."""
-
-    name: str = 'rmsprop'
-    opt_epsilon: float = 1.0  # adadelta, adam, rmsprop
-    momentum: float = 0.9  # momentum
-    rmsprop_momentum: float = 0.9
-    rmsprop_decay: float = 0.9
-    adadelta_rho: float = 0.95
-    adagrad_initial_accumulator_value: float = 0.1
-    adam_beta1: float = 0.9
-    adam_beta2: float = 0.999
-    ftrl_learning_rate_power: float = -0.5
-    ftrl_initial_accumulator_value: float = 0.1
-    ftrl_l1: float = 0.0
-    ftrl_l2: float = 0.0
-
-
-@dataclass(frozen=True)
 class Optimizer:
     """A row of the table.
 
@@ -104,7 +85,7 @@ def create_optimizer(parameters, learning_rate):
     """The optimizer that `parameters` names.
 
     Args:
-      parameters: an `OptimizerParameters`.
+      parameters: an `OptimizerConfig`.
       learning_rate: float, or a function without arguments that gives the current one.
 
     Returns:

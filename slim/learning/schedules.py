@@ -1,29 +1,8 @@
 """Learning rate as a function of the step: the three schedules of 2018."""
 
-from dataclasses import dataclass
-
 import tensorflow as tf
 
 from slim.errors import UserError, nearest
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """How the learning rate falls.
-
-    Attributes:
-      decay_type: a key of `SCHEDULES`.
-      learning_rate: at the start.
-      end_learning_rate: where 'polynomial' ends.
-      decay_factor: of 'exponential', applied every `num_epochs_per_decay` epochs.
-      num_epochs_per_decay: epochs to a decay, which need not be whole; 'polynomial' ends with them.
-    """
-
-    decay_type: str = 'exponential'
-    learning_rate: float = 0.01
-    end_learning_rate: float = 0.0001
-    decay_factor: float = 0.94
-    num_epochs_per_decay: float = 2.0
 
 
 def decay_steps(schedule, num_images, images_per_update):

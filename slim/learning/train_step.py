@@ -66,7 +66,7 @@ class TrainStep:
         Args:
           strategy: the `tf.distribute.Strategy` to train under.
           create_model: function without arguments that gives the `Model`.
-          optimizer: an `OptimizerParameters`.
+          optimizer: an `OptimizerConfig`.
           schedule: a `Schedule`, whose stairs are of `decay_steps` updates.
           decay_steps: see `schedules.decay_steps`.
           trainable_scopes: list of scopes to train, or None for all; see `scopes.select`.

@@ -9,7 +9,6 @@ import os
 import signal
 import threading
 import time
-from dataclasses import dataclass, field
 
 import numpy as np
 import tensorflow as tf
@@ -19,7 +18,6 @@ from slim.datasets import input_pipeline
 from slim.errors import UserError
 from slim.learning import checkpoints, devices, schedules
 from slim.learning.model import Model
-from slim.learning.optimizers import OptimizerParameters
 from slim.learning.summaries import TrainingSummaries
 from slim.learning.train_step import TrainStep
 from slim.nets import nets_factory
@@ -28,50 +26,6 @@ from slim.preprocessing import preprocessing_factory
 log = logging.getLogger('slim')
 
 STOP, SAVE, SUMMARIZE = range(3)  # What a machine can ask of all machines with a step.
-
-
-@dataclass(frozen=True)
-class TrainingConfig:
-    """All that decides what a training does; see the flags of `train.py` for each."""
-
-    # Network and images
-    model_name: str = 'inception_v3'
-    depth_multiplier: float = 1.0
-    preprocessing_name: str | None = None
-    image_size: int | None = None
-    min_crop_area: float | None = None
-    labels_offset: int = 0
-    batch_norm_decay: float | None = None
-    weight_decay: float = 0.00004
-    label_smoothing: float = 0.0
-    # Where it starts, and what it trains
-    checkpoint_path: str | None = None
-    checkpoint_exclude_scopes: tuple[str, ...] = ()
-    ignore_missing_vars: bool = False
-    trainable_scopes: tuple[str, ...] | None = None
-    # How it learns
-    optimizer: OptimizerParameters = field(default_factory=OptimizerParameters)
-    schedule: schedules.Schedule = field(default_factory=schedules.Schedule)
-    moving_average_decay: float | None = None
-    batch_size: int = 32
-    replicas_to_aggregate: int = 1
-    max_number_of_steps: int | None = None
-    seed: int = 0
-    precision: str = 'float32'
-    jit_compile: bool = False
-    # What it writes, and when
-    log_every_n_steps: int = 10
-    save_summaries_secs: float = 600
-    save_interval_secs: float = 600
-    max_checkpoints: int = 5
-    # Input
-    num_readers: int = 4
-    num_preprocessing_threads: int | None = None
-
-    @property
-    def images_per_update(self):
-        """How many images one update of the variables sees, over all devices."""
-        return self.batch_size * self.replicas_to_aggregate
 
 
 class _StopSignal:

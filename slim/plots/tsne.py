@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from slim.errors import UserError
-from slim.features.class_means import check_features, check_finite
+from slim.validation import check_features, check_finite
 
 PCA_WIDTH = 50  # What t-SNE starts from: less noise, and an eighth of the time.
 PERPLEXITY = 30

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from slim.errors import UserError, nearest
-from slim.features.class_means import some
+from slim.validation import first_few
 
 # Of the network simplex. 6,089 classes against 555 take between 50,000 and 100,000, POT's default.
 MAX_ITERATIONS = 10_000_000
@@ -78,7 +78,7 @@ def normalize(weights, where: str = 'weights') -> np.ndarray:
     weights = weights.astype(np.float64)
     wrong = np.flatnonzero(~np.isfinite(weights) | (weights < 0))
     if len(wrong):
-        shown = some(f'{weights[i]:g} of class {i}' for i in wrong)
+        shown = first_few(f'{weights[i]:g} of class {i}' for i in wrong)
         raise UserError(f'{where}: a weight is negative or not finite: {shown}')
     if not weights.any():
         raise UserError(f'{where}: all weights are zero; expected the images of each class')

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from slim.errors import UserError
-from slim.features.class_means import (
+from slim.validation import (
     check_classes,
     check_features,
     check_finite,

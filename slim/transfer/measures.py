@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from slim.errors import UserError, nearest
-from slim.features.class_means import check_features, check_finite, check_labels, check_same_length
 from slim.features.domains import Domain
 from slim.transfer.domain_similarity import GAMMA, measure_similarity
+from slim.validation import check_features, check_finite, check_labels, check_same_length
 
 # Eigenvalues below this share of the largest are rounding.
 RANK_TOLERANCE = 1e-12

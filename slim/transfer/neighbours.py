@@ -3,7 +3,7 @@
 import numpy as np
 
 from slim.errors import UserError
-from slim.features.class_means import check_features, check_finite
+from slim.validation import check_features, check_finite
 
 
 def nearest_neighbours(features, queries, count: int) -> tuple[np.ndarray, np.ndarray]:

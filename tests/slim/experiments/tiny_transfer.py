@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 
+from slim import configs
 from slim.experiments import miniature
 from slim.synthetic import DOMAINS, Domain, Union
 
@@ -24,7 +25,7 @@ def main(folder, *fields):
     DOMAINS[UNION] = Union(SOURCES, 'a few more birds')
     logging.basicConfig(stream=sys.stderr, level=logging.INFO)
     given = {'num_steps': 2, **{key: int(value) for key, value in (f.split('=') for f in fields)}}
-    settings = miniature.Settings(
+    settings = configs.MiniatureConfig(
         SOURCES,
         UNION,
         TARGETS,

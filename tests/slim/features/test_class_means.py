@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from slim.errors import UserError
-from slim.features.class_means import check_labels, class_features
+from slim.features.class_means import class_features
+from slim.validation import check_labels
 
 RANDOM = np.random.default_rng(0)
 LABELS = RANDOM.permutation(np.r_[np.arange(7), RANDOM.integers(0, 7, 93)])

@@ -10,11 +10,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from slim import configs
 from slim.errors import UserError
 from slim.learning import checkpoints
 from slim.learning.model import Model
-from slim.learning.optimizers import OptimizerParameters
-from slim.learning.schedules import Schedule
 from slim.learning.train_step import TrainStep
 from slim.nets import nets_factory
 from tests.reference import deterministic
@@ -53,8 +52,8 @@ def test_what_training_writes_a_tensorflow_1_saver_reads(tmp_path):
     step = TrainStep(
         tf.distribute.get_strategy(),
         lambda: Model(network_fn, 107, depth_multiplier=0.1),
-        OptimizerParameters(name='rmsprop'),
-        Schedule(),
+        configs.OptimizerConfig(name='rmsprop'),
+        configs.ScheduleConfig(),
         10,
         moving_average_decay=0.99,
     )

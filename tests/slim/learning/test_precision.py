@@ -10,10 +10,9 @@ import tensorflow as tf
 
 from benchmarks.differences import differences
 from benchmarks.random_networks import randomize
+from slim import configs
 from slim.learning import precision
 from slim.learning.model import Model
-from slim.learning.optimizers import OptimizerParameters
-from slim.learning.schedules import Schedule
 from slim.learning.train_step import TrainStep
 from slim.nets import nets_factory
 from tests.slim.learning import small_network
@@ -99,8 +98,8 @@ def _step(network, name_of_type='float32', strategy=None, **arguments):
     return TrainStep(
         strategy or tf.distribute.get_strategy(),
         create_model,
-        OptimizerParameters(name='momentum'),
-        Schedule(learning_rate=0.001 if network == 'inception_v3' else 0.01),
+        configs.OptimizerConfig(name='momentum'),
+        configs.ScheduleConfig(learning_rate=0.001 if network == 'inception_v3' else 0.01),
         10,
         **arguments,
     )

@@ -3,16 +3,17 @@
 import pytest
 import tensorflow as tf
 
+from slim import configs
 from slim.errors import UserError
-from slim.learning.schedules import Schedule, decay_steps, learning_rate_at
+from slim.learning.schedules import decay_steps, learning_rate_at
 
 STEPS = [0, 1, 9, 10, 11, 25, 99, 100, 1000]
 
 
 def test_decay_steps_are_samples_times_epochs_by_images_an_update():
     # train.sh: 5994 images, batches of 64, 10 epochs.
-    assert decay_steps(Schedule(num_epochs_per_decay=10.0), 5994, 64) == 936
-    assert decay_steps(Schedule(num_epochs_per_decay=0.001), 10, 64) == 1
+    assert decay_steps(configs.ScheduleConfig(num_epochs_per_decay=10.0), 5994, 64) == 936
+    assert decay_steps(configs.ScheduleConfig(num_epochs_per_decay=0.001), 10, 64) == 1
 
 
 def _tensorflow_1(schedule, step, steps):
@@ -31,17 +32,19 @@ def _tensorflow_1(schedule, step, steps):
 
 @pytest.mark.parametrize('decay_type', ['exponential', 'polynomial'])
 def test_falls_as_in_2018(decay_type):
-    schedule = Schedule(decay_type, 0.045, 0.0001, 0.94)
+    schedule = configs.ScheduleConfig(decay_type, 0.045, 0.0001, 0.94)
     for step in STEPS:
         got = float(learning_rate_at(schedule, tf.constant(step, tf.int64), 10))
         assert got == pytest.approx(_tensorflow_1(schedule, step, 10), rel=1e-6), step
 
 
 def test_fixed_stays():
-    rates = [float(learning_rate_at(Schedule('fixed', 0.02), step, 10)) for step in STEPS]
+    rates = [
+        float(learning_rate_at(configs.ScheduleConfig('fixed', 0.02), step, 10)) for step in STEPS
+    ]
     assert rates == pytest.approx([0.02] * len(STEPS))
 
 
 def test_an_unknown_schedule_is_answered_with_the_nearest():
     with pytest.raises(UserError, match='did you mean exponential'):
-        learning_rate_at(Schedule('exponentail'), 0, 10)
+        learning_rate_at(configs.ScheduleConfig('exponentail'), 0, 10)

@@ -5,12 +5,12 @@ import pytest
 import tensorflow as tf
 from tf_slim.nets import inception_v3 as tf_slim_inception_v3
 
+from slim import configs
 from slim.compat import tf_slim
 from slim.errors import UserError
 from slim.learning import train_step
 from slim.learning.model import Model
-from slim.learning.optimizers import OPTIMIZERS, OptimizerParameters
-from slim.learning.schedules import Schedule
+from slim.learning.optimizers import OPTIMIZERS
 from slim.learning.train_step import TrainStep
 from slim.nets import inception_v3, nets_factory
 from tests import reference
@@ -43,8 +43,8 @@ def _step_of(run):
     step = TrainStep(
         tf.distribute.get_strategy(),
         lambda: Model(network_fn, 299, **arguments),
-        OptimizerParameters(name=run['optimizer']),
-        Schedule(learning_rate=schedule['lr'], decay_factor=schedule['decay']),
+        configs.OptimizerConfig(name=run['optimizer']),
+        configs.ScheduleConfig(learning_rate=schedule['lr'], decay_factor=schedule['decay']),
         schedule['decay_steps'],
         trainable_scopes=run['trainable_scopes'],
         label_smoothing=run['label_smoothing'],
@@ -131,7 +131,7 @@ def _train_in_a_graph(run):
         rate = v1.train.exponential_decay(
             schedule['lr'], step, schedule['decay_steps'], schedule['decay'], staircase=True
         )
-        parameters = OptimizerParameters(name=run['optimizer'])
+        parameters = configs.OptimizerConfig(name=run['optimizer'])
         optimizer = OPTIMIZERS[run['optimizer']].create(parameters, rate)
         gradients = optimizer.compute_gradients(losses['total_loss'])
         values = {v: deterministic.weights(v.op.name, v.shape.as_list()) for v in model_variables}
@@ -172,8 +172,8 @@ def _small_step(strategy=None, optimizer='momentum', dropout_keep_prob=1.0, **ar
     step = TrainStep(
         strategy or tf.distribute.get_strategy(),
         lambda: small_network.create_model(dropout_keep_prob=dropout_keep_prob),
-        OptimizerParameters(name=optimizer),
-        Schedule(learning_rate=0.01),
+        configs.OptimizerConfig(name=optimizer),
+        configs.ScheduleConfig(learning_rate=0.01),
         10,
         **arguments,
     )

@@ -13,11 +13,10 @@ import time
 import numpy as np
 import pytest
 
+from slim import configs
 from slim.datasets.dataset import load_dataset
 from slim.errors import UserError
 from slim.learning import checkpoints, training
-from slim.learning.optimizers import OptimizerParameters
-from slim.learning.schedules import Schedule
 
 STEPS = 12  # Two epochs of the training set, so that the learning rate falls once.
 FLAGS = (
@@ -72,13 +71,13 @@ def dataset(stripes):
     return load_dataset(str(stripes), 'stripes', 'train')
 
 
-CONFIG = training.TrainingConfig(
+CONFIG = configs.TrainingConfig(
     depth_multiplier=0.1,
     image_size=75,
     batch_size=8,
     max_number_of_steps=3,
-    optimizer=OptimizerParameters(name='momentum'),
-    schedule=Schedule('fixed', 0.01),
+    optimizer=configs.OptimizerConfig(name='momentum'),
+    schedule=configs.ScheduleConfig('fixed', 0.01),
     log_every_n_steps=1,
 )
 
@@ -156,13 +155,13 @@ def test_fine_tuning_starts_from_the_checkpoint_and_trains_what_it_is_told(
 
 
 def test_other_flags_than_those_it_began_with_are_refused(dataset, own_trained):
-    config = _config(optimizer=OptimizerParameters(name='rmsprop'), max_number_of_steps=5)
+    config = _config(optimizer=configs.OptimizerConfig(name='rmsprop'), max_number_of_steps=5)
     with pytest.raises(UserError, match='RMSProp.*begun with other flags'):
         training.train(config, dataset, str(own_trained))
 
 
 def test_stops_at_a_loss_that_is_not_finite_and_keeps_the_last_checkpoint(dataset, tmp_path):
-    config = _config(schedule=Schedule('fixed', 1e30), max_number_of_steps=50)
+    config = _config(schedule=configs.ScheduleConfig('fixed', 1e30), max_number_of_steps=50)
     with pytest.raises(UserError, match='not finite at step .* smaller --learning_rate'):
         training.train(config, dataset, str(tmp_path))
     assert [os.path.basename(p) for p in checkpoints.list_checkpoints(str(tmp_path))] == [
@@ -180,8 +179,8 @@ def test_stops_at_a_loss_that_is_not_finite_and_keeps_the_last_checkpoint(datase
         ({'checkpoint_path': 'nowhere/x.ckpt'}, 'no checkpoint nowhere/x.ckpt'),
         ({'moving_average_decay': 1.5}, 'between 0 and 1'),
         ({'depth_multiplier': 0.0}, 'depth_multiplier must be above zero'),
-        ({'optimizer': OptimizerParameters(name='adma')}, 'did you mean adam'),
-        ({'schedule': Schedule('fixd')}, 'did you mean fixed'),
+        ({'optimizer': configs.OptimizerConfig(name='adma')}, 'did you mean adam'),
+        ({'schedule': configs.ScheduleConfig('fixd')}, 'did you mean fixed'),
         ({'preprocessing_name': 'vg'}, 'did you mean vgg'),
         ({'model_name': 'inception_3'}, 'did you mean inception_v3'),
     ],
