@@ -119,11 +119,11 @@ def prepare(args, given):
     lists = [split_lists.list_path(folder, split) for split in split_lists.LIST_NAMES]
     if args.find_duplicates and not given and all(os.path.isfile(path) for path in lists):
         return
-    if name in synthetic.DOMAINS:
+    if name in synthetic.DATASETS:
         if given:
             raise UserError(f'{name} is drawn, from nothing: leave out --{given[0]}')
         try:
-            synthetic.write_domain(name, folder)
+            synthetic.write_dataset(name, folder)
         except ValueError as error:
             raise UserError(str(error)) from error
     else:

@@ -20,7 +20,7 @@ RUN_SMALL = """
 import dataclasses, runpy, sys
 from slim import synthetic
 small = {'num_classes': 3, 'train_images': (2, 2), 'val_images': 1}
-synthetic.DOMAINS['demo'] = dataclasses.replace(synthetic.DOMAINS['demo'], **small)
+synthetic.DATASETS['demo'] = dataclasses.replace(synthetic.DATASETS['demo'], **small)
 sys.argv = sys.argv[1:]
 runpy.run_path(sys.argv[0], run_name='__main__')
 """

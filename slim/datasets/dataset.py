@@ -67,7 +67,7 @@ def dataset_folder(dataset_dir: str, dataset_name: str) -> str:
     # Drawing needs imports that take a moment; they are worth it for a name that is not there.
     from slim import synthetic
 
-    if dataset_name in synthetic.DOMAINS:
+    if dataset_name in synthetic.DATASETS:
         raise UserError(
             f'{folder} is missing; run python prepare_dataset.py --dataset_name={dataset_name}'
         )
@@ -76,7 +76,7 @@ def dataset_folder(dataset_dir: str, dataset_name: str) -> str:
             f'{folder} is missing; run python download.py {dataset_name}, then python '
             f'prepare_dataset.py --dataset_name={dataset_name}'
         )
-    known = dict.fromkeys([*catalogue.CATALOGUE, *synthetic.DOMAINS])
+    known = dict.fromkeys([*catalogue.CATALOGUE, *synthetic.DATASETS])
     if os.path.isdir(dataset_dir):
         folders = sorted(entry.name for entry in os.scandir(dataset_dir) if entry.is_dir())
         known |= dict.fromkeys(name for name in folders if not name.startswith('.'))

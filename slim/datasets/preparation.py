@@ -141,7 +141,7 @@ def _check_folder(source: str, name: str) -> None:
         raise UserError(
             f'{source} is not there: {name} is no dataset with a layout of its own, and any other '
             'name needs a folder with a folder for each class, or train.txt, val.txt and the '
-            f'images{nearest(name, [*LAYOUTS, *synthetic.DOMAINS])}'
+            f'images{nearest(name, [*LAYOUTS, *synthetic.DATASETS])}'
         )
 
 

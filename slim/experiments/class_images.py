@@ -46,7 +46,7 @@ class ClassImages:
 def _draw(domain, label):
     from slim import synthetic
 
-    return synthetic.draw_example(domain, label)
+    return synthetic.render_example(domain, label)
 
 
 def find_images(place, root: str = '.') -> dict[str, ClassImages]:
@@ -66,10 +66,11 @@ def find_images(place, root: str = '.') -> dict[str, ClassImages]:
 
 
 def _find_images(place, name, root):
-    from slim.synthetic import DOMAINS
+    from slim.synthetic import DATASETS, definitions
 
-    if name in DOMAINS and DOMAINS[name].definition().startswith(place.drawn_as.get(name, '-')):
-        names = [one.name for one in DOMAINS[name].classes()]
+    digest = place.drawn_as.get(name, '-')
+    if name in DATASETS and definitions.definition_digest(DATASETS[name]).startswith(digest):
+        names = [one.name for one in definitions.class_descriptions(DATASETS[name])]
         return ClassImages(name, names, is_embedded=True)
     folder = os.path.join(root, DATASET_DIR, place.dataset_of.get(name, name))
     names = split_lists.read_labels(folder)

@@ -41,10 +41,11 @@ PACKAGES = ('numpy', 'pillow', 'pot', 'scikit-learn', 'scipy', 'tensorflow')
 
 def describe_settings(settings: configs.MiniatureConfig) -> dict:
     """The settings as JSON, with a digest of all that the images of each dataset depend on."""
-    from slim.synthetic.registry import find_domain
+    from slim.synthetic.definitions import definition_digest
+    from slim.synthetic.registry import find_dataset
 
     names = (*settings.networks, *settings.targets)
-    digests = {name: find_domain(name).definition()[:16] for name in names}
+    digests = {name: definition_digest(find_dataset(name))[:16] for name in names}
     return json.loads(json.dumps({**dataclasses.asdict(settings), 'domains': digests}))
 
 
@@ -157,7 +158,7 @@ def draw_and_convert(settings: configs.MiniatureConfig, folders: Folders) -> Non
     from slim.datasets import conversion
 
     for name in (*settings.networks, *settings.targets):
-        synthetic.write_domain(name, os.path.join(folders.dataset_dir, name))
+        synthetic.write_dataset(name, os.path.join(folders.dataset_dir, name))
     for name in settings.networks:
         conversion.convert(folders.dataset_dir, name, num_shards=settings.num_shards)
 

@@ -12,7 +12,7 @@ from PIL import Image
 from slim.errors import UserError
 from slim.experiments import class_images, demo_domains, published_similarity
 from slim.features import domains
-from slim.synthetic import DOMAINS, draw_example
+from slim.synthetic import DATASETS, definitions, render_example
 from slim.transfer import emd
 from slim.transfer.correlations import correlations
 from slim.transfer.domain_similarity import measure_similarity, similarity_of
@@ -118,8 +118,8 @@ def test_pictures_are_drawn_only_as_they_were_measured(clone):
     images = class_images.find_images(place, str(clone))
     assert class_images.missing_pictures(images) == []
     drawn = images['mini_pots'].picture(3)
-    assert drawn.name == DOMAINS['mini_pots'].classes()[3].name
-    np.testing.assert_array_equal(drawn.picture, draw_example('mini_pots', 3))
+    assert drawn.name == definitions.class_descriptions(DATASETS['mini_pots'])[3].name
+    np.testing.assert_array_equal(drawn.picture, render_example('mini_pots', 3))
 
     path = clone / 'docs/transfer/settings.json'
     settings = json.loads(path.read_text())
