@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from PIL import Image
 from PIL.ImageDraw import Draw, ImageDraw
 
-from slim.synthetic.aircraft_types import AircraftType, species
+from slim.synthetic.aircraft_types import ALL_ROUND, LIVERIES, AircraftType, species
 from slim.synthetic.shapes import (
     SUPERSAMPLING,
     Brush,
@@ -42,6 +42,8 @@ DARK, METAL = (34, 40, 50), (160, 164, 168)
 GROUND = -0.135  # height of the ground relative to the axis of the fuselage, in its lengths
 # Angles around the fuselage (0: right-hand side, 90 degrees: up) of strips that are lit separately.
 STRIPS = np.radians(np.arange(-105, 136, 20))
+UP, NEAR = np.array([0, 1.0, 0]), np.array([0, 0, 1.0])  # normals of flat parts
+FIN_SLOPES = {'swept': 0.13, 'upright': 0.03, 'round': 0.06}
 
 
 def _sample_view(rng: Generator, width: int, height: int, flying: bool) -> View:
@@ -83,8 +85,8 @@ class _Aircraft(Brush):
         rounded = np.array([1, 1, 0.97, 0.84, 0.61, 0.08])
         rear = np.array([0.16, 0.45, 0.82, 1.0])
         self._radius = kind.radius * np.concatenate([rear, rounded])
-        drop = np.array([0, 0, 0.02, 0.1, 0.22, 0.38])
-        drop = drop * {'blunt': 0.6, 'long': 0.3, 'droop': 2.0}[kind.nose]
+        droop = {'blunt': 0.6, 'long': 0.3, 'droop': 2.0}[kind.nose]
+        drop = np.array([0, 0, 0.02, 0.1, 0.22, 0.38]) * droop
         self._axis = kind.radius * np.concatenate([[0.72, 0.46, 0.15, 0.0], -drop])
 
     def skin(self, x: ArrayLike, angles: ArrayLike) -> np.ndarray:
@@ -104,13 +106,7 @@ class _Aircraft(Brush):
         self.fill(self.view(points), colour, 0.86 + 0.2 * facing * np.dot(normal, self.sun))
 
     def hull(
-        self,
-        start: float,
-        stop: float,
-        colour: Colour,
-        low: float = -180.0,
-        high: float = 180.0,
-        lean: float = 0.0,
+        self, start: float, stop: float, colour: Colour, low: float, high: float, lean: float
     ) -> None:
         """Fills a part of the fuselage.
 
@@ -157,28 +153,27 @@ class _Aircraft(Brush):
           mouth: whether the front is open.
         """
         y, z = place
-        light = ((1.0, 0.0, 0.62), (0.8, 0.25, 0.9), (0.35, 0.45, 1.12))
-        around = circle(1.0, 12)
-        for size, shift, gain in light:
-            ends = []
-            for x, narrow in ((start, 0.92), (blend(start, stop, 0.3), 1.0), (stop, 0.6)):
-                disc = around * radius * narrow * size + (shift * radius, 0)
-                ends.append(self.view(np.column_stack([np.full(12, x), disc + (y, z)])))
-            for one, other in zip(ends[:-1], ends[1:], strict=True):
-                self._join(one, other, colour, gain)
-        if mouth and self.view.yaw < 8:
-            for size, colour in ((1.0, self.colours['metal'] * 1.15), (0.74, DARK)):
-                disc = around * radius * size + (y, z)
-                self.fill(self.view(np.column_stack([np.full(12, start), disc])), colour)
 
-    def _join(self, one: np.ndarray, other: np.ndarray, colour: Colour, gain: float) -> None:
+        def disc(x: float, taper: float, size: float, shift: float = 0.0) -> np.ndarray:
+            points = circle(1.0, 12) * radius * taper * size + (shift * radius, 0)
+            return self.view(np.column_stack([np.full(12, x), points + (y, z)]))
+
+        for size, shift, gain in ((1.0, 0.0, 0.62), (0.8, 0.25, 0.9), (0.35, 0.45, 1.12)):
+            middle = disc(blend(start, stop, 0.3), 1.0, size, shift)
+            self._join(disc(start, 0.92, size, shift), middle, colour, gain)
+            self._join(middle, disc(stop, 0.6, size, shift), colour, gain)
+        if mouth and self.view.yaw < 8:
+            self.fill(disc(start, 1.0, 1.0), self.colours['metal'] * 1.15)
+            self.fill(disc(start, 1.0, 0.74), DARK)
+
+    def _join(self, front: np.ndarray, rear: np.ndarray, colour: Colour, gain: float) -> None:
         """Fills two discs with the same number of points and the area between them."""
-        along = other.mean(axis=0) - one.mean(axis=0)
-        off = (one - one.mean(axis=0)) @ np.array([-along[1], along[0]])
+        along = rear.mean(axis=0) - front.mean(axis=0)
+        off = (front - front.mean(axis=0)) @ np.array([-along[1], along[0]])
         low, high = int(off.argmin()), int(off.argmax())
-        self.fill(one, colour, gain)
-        self.fill(other, colour, gain)
-        self.fill([one[low], one[high], other[high], other[low]], colour, gain)
+        self.fill(front, colour, gain)
+        self.fill(rear, colour, gain)
+        self.fill([front[low], front[high], rear[high], rear[low]], colour, gain)
 
 
 def _wing_point(kind: AircraftType, fraction: float, along: float) -> np.ndarray:
@@ -197,10 +192,9 @@ def _draw_wing(craft: _Aircraft, side: int) -> None:
     def place(*parts: tuple[float, float]) -> np.ndarray:
         return np.array([_wing_point(kind, *part) for part in parts]) * mirror
 
-    up = np.array([0, 1.0, 0])
     colour = blend(colours['body'], METAL, 0.5)
-    craft.plate(place((0, 0), (0.96, 0), (1, 0.3), (1, 1), (0.35, 1.0), (0, 1.12)), colour, up)
-    craft.plate(place((0, 0), (0.97, 0), (0.97, 0.1), (0, 0.08)), colours['metal'] * 1.2, up)
+    craft.plate(place((0, 0), (0.96, 0), (1, 0.3), (1, 1), (0.35, 1.0), (0, 1.12)), colour, UP)
+    craft.plate(place((0, 0), (0.97, 0), (0.97, 0.1), (0, 0.08)), colours['metal'] * 1.2, UP)
     craft.stroke(craft.view(place((0.08, 0.76), (0.92, 0.72))), colour, 0.005, 0.6)
     for fraction in (0.4, 0.68):
         craft.stroke(craft.view(place((fraction, 0.74), (fraction, 1.0))), colour, 0.005, 0.6)
@@ -208,7 +202,7 @@ def _draw_wing(craft: _Aircraft, side: int) -> None:
         tip = place((1, 0.1), (1, 1.0))
         blade = np.concatenate([tip, tip[::-1] + (-0.05, 0.085, 0.015 * side)])
         blade[2] = blend(blade[2], blade[3], -0.1)
-        craft.plate(blade, colours['paint'], np.array([0, 0, 1.0]))
+        craft.plate(blade, colours['paint'], NEAR)
     elif kind.tip == 'tank':
         front = _wing_point(kind, 1, -0.35) * mirror
         back = _wing_point(kind, 1, 1.25)[0]
@@ -219,13 +213,12 @@ def _draw_wing_engines(craft: _Aircraft, side: int, spin: float) -> None:
     kind, colours = craft.kind, craft.colours
     for fraction in (0.34,) if kind.engines == 2 else (0.58, 0.3):
         lead = _wing_point(kind, fraction, 0) * (1, 1, side)
-        size = 0.036 if kind.engines == 2 else 0.03
         if kind.propellers:
-            size = 0.027
-            place = lead[1:] + (0.0, 0)
-            craft.tube(lead[0] + 0.07, lead[0] - 0.11, place, size, colours[kind.engine], False)
-            _draw_propeller(craft, np.array([lead[0] + 0.08, *place]), 0.1, spin)
+            front, rear = lead[0] + 0.07, lead[0] - 0.11
+            craft.tube(front, rear, lead[1:], 0.027, colours[kind.engine], False)
+            _draw_propeller(craft, lead + (0.08, 0, 0), 0.1, spin)
             continue
+        size = 0.036 if kind.engines == 2 else 0.03
         place = lead[1:] - (size * 1.25, 0)
         pylon = [[0.02, 0, 0], [-0.1, 0, 0], [-0.06, -size, 0], [0.04, -size, 0]]
         craft.fill(craft.view(lead + pylon), colours['body'], 0.6)
@@ -239,9 +232,9 @@ def _draw_propeller(craft: _Aircraft, hub: np.ndarray, radius: float, spin: floa
         tip, middle = hub + reach, hub + 0.6 * reach
         craft.fill(craft.view([hub, middle + across, tip, middle - across]), DARK)
         craft.stroke(craft.view([hub + 0.86 * reach, tip]), (226, 190, 60), 0.014)
-    spinner, paint = np.insert(circle(0.018, 10), 0, 0, axis=1) + hub, craft.colours['paint']
+    paint = craft.colours['paint']
     craft.fill(craft.view([hub + (0.03, 0, 0), hub + (0, 0.018, 0), hub - (0, 0.018, 0)]), paint)
-    craft.fill(craft.view(spinner), paint)
+    craft.fill(craft.view(np.insert(circle(0.018, 10), 0, 0, axis=1) + hub), paint)
 
 
 def _draw_tail(craft: _Aircraft, side: int) -> None:
@@ -250,24 +243,23 @@ def _draw_tail(craft: _Aircraft, side: int) -> None:
     fraction = {'low': 0.0, 'cross': 0.45, 'T': 0.97}[kind.tail]
     base = craft.top(-0.42) - 0.012 if kind.tail != 'low' else craft.top(-0.42) - 0.035
     rise = fraction * kind.fin_height
-    slope = {'swept': 0.13, 'upright': 0.03, 'round': 0.06}[kind.fin]
+    slope = FIN_SLOPES[kind.fin]
     x = -0.375 - slope * fraction + (0.02 if kind.tail == 'T' else 0)
     span, sweep = 0.17, 0.03 + 0.35 * kind.sweep
     deep = 0.1 if kind.tail == 'low' else 0.085
     tip = [[x - sweep, 0.008, span], [x - sweep - deep * 0.55, 0.008, span]]
     half = np.array([[x, 0, 0], *tip, [x - deep, 0, 0]])
     half = (half + (0, base + rise, 0)) * (1, 1, side)
-    craft.plate(half, blend(craft.colours['body'], METAL, 0.3), np.array([0, 1.0, 0]))
+    craft.plate(half, blend(craft.colours['body'], METAL, 0.3), UP)
     craft.stroke(craft.view(half[:2]), craft.colours['metal'], 0.006, 1.1)
 
 
 def _draw_fin(craft: _Aircraft) -> None:
     kind, colours = craft.kind, craft.colours
-    tall = kind.fin_height
     base_front, base_rear = craft.top(-0.32) - 0.015, craft.top(-0.49) - 0.01
-    slope = {'swept': 0.13, 'upright': 0.03, 'round': 0.06}[kind.fin]
+    slope = FIN_SLOPES[kind.fin]
     deep = {'swept': 0.1, 'upright': 0.1, 'round': 0.11}[kind.fin]
-    lead, top = -0.34, craft.top(-0.42) + tall
+    lead, top = -0.34, craft.top(-0.42) + kind.fin_height
 
     def at(fraction: float, along: float) -> np.ndarray:
         """Returns the point [3] of the fin at fractions of its height and of its depth."""
@@ -278,10 +270,10 @@ def _draw_fin(craft: _Aircraft) -> None:
         edge: list[tuple[float, float]] = [(low, 0), (high, 0), (high, 1), (low, 1)]
         if kind.fin == 'round' and high == 1:
             edge = [(low, 0), (0.8, 0.0), (0.94, 0.12), (1, 0.4), (0.97, 0.8), (0.8, 1), (low, 1)]
-        craft.plate(np.array([at(*corner) for corner in edge]), colour, np.array([0, 0, 1.0]))
+        craft.plate(np.array([at(*corner) for corner in edge]), colour, NEAR)
 
     fillet = np.array([[lead + 0.1, craft.top(-0.24) - 0.01, 0], at(0.3, 0), at(0, 0.5)])
-    craft.plate(fillet, colours['body'], np.array([0, 0, 1.0]))
+    craft.plate(fillet, colours['body'], NEAR)
     paint = kind.fin_paint
     panel(0, 1, colours['paint'] if paint == 'whole' else colours['body'])
     if paint == 'top':
@@ -294,33 +286,15 @@ def _draw_fin(craft: _Aircraft) -> None:
 
 
 def _draw_livery(craft: _Aircraft) -> None:
-    kind, colours = craft.kind, craft.colours
-    paint, second = colours['paint'], colours['second']
-    craft.hull(0.5, -0.5, colours['body'])
-    if kind.livery == 'cheatline':
-        craft.hull(0.47, -0.5, paint, -14, 22)
-        craft.hull(0.45, -0.5, second, -26, -14)
-    elif kind.livery == 'belly':
-        craft.hull(0.5, -0.5, paint, -180, -14)
-    elif kind.livery == 'hull':
-        craft.hull(0.5, -0.5, paint)
-        craft.hull(0.46, -0.5, second, -30, -12)
-    elif kind.livery == 'sash':
-        craft.hull(0.3, 0.18, paint, lean=0.05)
-        craft.hull(0.15, 0.1, second, lean=0.05)
-    elif kind.livery == 'rear':
-        craft.hull(-0.16, -0.5, paint, lean=0.05)
-        craft.hull(-0.1, -0.135, second, lean=0.05)
-    elif kind.livery == 'rings':
-        for x in (0.38, 0.02, -0.3):
-            craft.hull(x, x - 0.055, paint)
+    craft.hull(0.5, -0.5, craft.colours['body'], *ALL_ROUND, 0)
+    for start, stop, colour, low, high, lean in LIVERIES[craft.kind.livery]:
+        craft.hull(start, stop, craft.colours[colour], low, high, lean)
 
 
 def _draw_windows(craft: _Aircraft) -> None:
     kind = craft.kind
-    light = kind.engines_at == 'nose'
     cockpit = (0.36, 0.29) if kind.nose == 'long' else (0.425, 0.365)
-    if light:  # a cabin instead of a cockpit
+    if kind.engines_at == 'nose':  # a cabin instead of a cockpit
         cockpit = (0.25, 0.19)
     for low, high in ((18, 48), (52, 88), (92, 120)):
         angles = np.radians([low, low, high, high])
@@ -329,7 +303,7 @@ def _draw_windows(craft: _Aircraft) -> None:
             craft.fill(pane, DARK)
     rows = {'row': (14,), 'few': (14,), 'double': (2, 34), 'none': ()}[kind.windows]
     step, wide = (0.034, 0.016) if kind.windows != 'few' else (0.075, 0.04)
-    start, stop = cockpit[1] - 0.06, -0.06 if light else -0.27
+    start, stop = cockpit[1] - 0.06, -0.06 if kind.engines_at == 'nose' else -0.27
     for row in rows:
         low, high = np.radians([row - 8, row + 10])
         for x in np.arange(start, stop, -step):

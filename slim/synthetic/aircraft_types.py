@@ -35,13 +35,24 @@ LAYOUTS = {
     'Bushplane': ((0.072, 0.66, 0.20, 0.00, 0.24, 1.0), ('nose', 1, True)),
     'Bizjet': ((0.060, 0.40, 0.20, 0.17, 0.06, -0.8), ('tail', 2, False)),
 }
+ALL_ROUND = (-180, 180)
+# livery: painted parts, each with front and rear end (x), colour, lower and upper angle, and slant
+LIVERIES: dict[str, list[tuple[float, float, str, float, float, float]]] = {
+    'plain': [],
+    'cheatline': [(0.47, -0.5, 'paint', -14, 22, 0), (0.45, -0.5, 'second', -26, -14, 0)],
+    'belly': [(0.5, -0.5, 'paint', -180, -14, 0)],
+    'hull': [(0.5, -0.5, 'paint', *ALL_ROUND, 0), (0.46, -0.5, 'second', -30, -12, 0)],
+    'sash': [(0.3, 0.18, 'paint', *ALL_ROUND, 0.05), (0.15, 0.1, 'second', *ALL_ROUND, 0.05)],
+    'rear': [(-0.16, -0.5, 'paint', *ALL_ROUND, 0.05), (-0.1, -0.135, 'second', *ALL_ROUND, 0.05)],
+    'rings': [(x, x - 0.055, 'paint', *ALL_ROUND, 0) for x in (0.38, 0.02, -0.3)],
+}
 CHOICES = {
     'tail': ('low', 'cross', 'T'),
     'fin': ('swept', 'upright', 'round'),
     'tip': ('plain', 'winglet', 'tank'),
     'nose': ('blunt', 'long', 'droop'),
     'windows': ('row', 'few', 'double', 'none'),
-    'livery': ('plain', 'cheatline', 'belly', 'hull', 'sash', 'rear', 'rings'),
+    'livery': tuple(LIVERIES),
     'fin_paint': ('whole', 'stripes', 'top', 'plain'),
     'engine': ('body', 'paint', 'metal'),
 }

@@ -4,6 +4,7 @@ Points are float arrays [n, 2], those of a `View` [n, 3]; colours are sRGB tripl
 `rng` is always the random generator that decides everything that varies between images.
 """
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -239,6 +240,7 @@ class Frame:
         return max(1, round(length * self.scale))
 
 
+@dataclasses.dataclass
 class View(Frame):
     """Camera view of a solid object; calling it projects points [n, 3] to canvas points [n, 2].
 
@@ -255,25 +257,22 @@ class View(Frame):
       depth: strength of the perspective: relative growth per unit of length towards the camera.
     """
 
-    def __init__(
-        self,
-        yaw: float,
-        pitch: float,
-        roll: float,
-        facing: int,
-        scale: float,
-        origin: ArrayLike,
-        depth: float,
-    ) -> None:
-        self.yaw, self.pitch, self.roll, self.facing = yaw, pitch, roll, facing
-        self.scale, self.origin, self.depth = scale, np.asarray(origin), depth
-        sin_yaw, sin_pitch = np.sin(np.radians([yaw, pitch]))
-        cos_yaw, cos_pitch = np.cos(np.radians([yaw, pitch]))
+    yaw: float
+    pitch: float
+    roll: float
+    facing: int
+    scale: float
+    origin: np.ndarray
+    depth: float
+
+    def __post_init__(self) -> None:
+        sin_yaw, sin_pitch = np.sin(np.radians([self.yaw, self.pitch]))
+        cos_yaw, cos_pitch = np.cos(np.radians([self.yaw, self.pitch]))
         across = np.array([cos_yaw, 0, sin_yaw])
         nearer = np.array([-sin_yaw, 0, cos_yaw])
         up = np.array([0, cos_pitch, 0]) - sin_pitch * nearer
-        axes = rotate(np.stack([across, up]).T, roll)
-        self._axes = axes * (facing, -1) * scale
+        axes = rotate(np.stack([across, up]).T, self.roll)
+        self._axes = axes * (self.facing, -1) * self.scale
         self._nearer = cos_pitch * nearer + (0, sin_pitch, 0)
 
     def __call__(self, points: ArrayLike) -> np.ndarray:
