@@ -150,7 +150,7 @@ class _Aircraft(Brush):
           place: position (y, z) of its axis.
           radius: largest radius.
           colour: colour of the surface.
-          mouth: whether the front is open.
+          mouth: True if the front is open.
         """
         y, z = place
 

@@ -233,7 +233,7 @@ def write_dataset(
         case nothing is rendered and other files in it are left alone.
       num_workers: number of processes that render; None for one per core. The images do not depend
         on it.
-      progress: whether to show a progress bar on stderr, if that is a terminal.
+      progress: True for a progress bar on stderr, if that is a terminal.
 
     Returns:
       The folder.
