@@ -187,11 +187,6 @@ def _draw_heart(
     fill_polygon(draw, pose.place(ring * size * 0.7), (40, 44, 26))
 
 
-def _sample_colours(rng: Generator, flower: FlowerSpecies) -> Colours:
-    """Samples the colours of one flower of the species."""
-    return sample_palette(rng, PALETTE, 0.22, flower, ('ground', 'back', 'mark', 'centre'))
-
-
 def render(flower: FlowerSpecies, rng: Generator, width: int, height: int) -> Image.Image:
     """Renders a sharp RGB image, `width` x `height`, of flowers of the species `flower`."""
     scene = background(rng, width, height)
@@ -218,7 +213,8 @@ def render(flower: FlowerSpecies, rng: Generator, width: int, height: int) -> Im
     for place, size in places:
         subject = transparent_layer(canvas_size)
         brush = Draw(subject)
-        pose, colours = _Pose(rng, flower, place, size), _sample_colours(rng, flower)
+        pose = _Pose(rng, flower, place, size)
+        colours = sample_palette(rng, PALETTE, 0.22, flower, ('ground', 'back', 'mark', 'centre'))
         _draw_petals(rng, brush, pose, flower, colours)
         _draw_heart(rng, brush, pose, flower, colours)
         subject = subject.reduce(SUPERSAMPLING)

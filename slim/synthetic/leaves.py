@@ -254,18 +254,13 @@ def _draw_leaf(
             fill_disc(draw, wear, length * rng.uniform(0.006, 0.016), (92, 70, 44), gain)
 
 
-def _sample_colours(rng: Generator, leaf: LeafSpecies) -> Colours:
-    """Samples the colours of one plant of the species."""
-    return sample_palette(rng, PALETTE, 0.18, leaf, ('ground', 'mark', 'stalk'))
-
-
 def render(leaf: LeafSpecies, rng: Generator, width: int, height: int) -> Image.Image:
     """Renders a sharp RGB image, `width` x `height`, of leaves of the species `leaf`."""
     scene = background(rng, width, height)
     canvas_size = np.array([width, height]) * SUPERSAMPLING
     length = float(min(canvas_size)) * rng.uniform(0.62, 0.92)
     centre = canvas_size * (0.5 + rng.uniform(-0.14, 0.14, size=2))
-    colours = _sample_colours(rng, leaf)
+    colours = sample_palette(rng, PALETTE, 0.18, leaf, ('ground', 'mark', 'stalk'))
     angle = rng.uniform(-180, 180)
     ahead = rotate([[1.0, 0.0]], angle)[0] * (1, -1)
     foot = centre - ahead * length * 0.46
