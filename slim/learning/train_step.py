@@ -104,7 +104,7 @@ class TrainStep:
             if moving_average_decay is not None:
                 self._averages = {
                     name: tf.Variable(
-                        tf.zeros(v.shape), trainable=False, name=name + AVERAGE_SUFFIX
+                        tf.zeros(v.shape, v.dtype), trainable=False, name=name + AVERAGE_SUFFIX
                     )
                     for name, v in model_variables.items()
                 }
@@ -233,7 +233,7 @@ class TrainStep:
 
         # A loop in the graph: one copy of the network, however many batches.
         zeros = {name: tf.constant(0.0) for name in self._loss_names()}
-        start = zeros, [tf.zeros(v.shape) for v in self.trained.values()]
+        start = zeros, [tf.zeros(v.shape, v.dtype) for v in self.trained.values()]
         _, total = tf.while_loop(lambda number, _: number < len(batches), add, [0, start])
         return total
 
@@ -265,7 +265,7 @@ class TrainStep:
         if not self._averages:
             return
         step = tf.cast(self.global_step, tf.float32)
-        decay = tf.minimum(self._average_decay, (1.0 + step) / (10.0 + step))
+        decay = tf.minimum((1.0 + step) / (10.0 + step), self._average_decay)
         variables = self.model.named_variables()
         for name, average in self._averages.items():
             average.assign_sub((1.0 - decay) * (average - variables[name].read_value()))
