@@ -2,7 +2,6 @@
 
 import functools
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from PIL import Image
@@ -11,7 +10,6 @@ from slim import configs
 from slim.datasets import split_lists
 from slim.experiments.notebook_data import FeatureSet
 from slim.features import source_images
-from slim.features.domains import Domain
 from slim.plots.class_grids import ClassPicture
 
 
@@ -83,31 +81,3 @@ def _find_images(feature_set: FeatureSet, name: str, root: str) -> ClassImages:
     listed = split_lists.read_list(path) if os.path.exists(path) else []
     paths = {image.label: os.path.join(folder, image.path) for image in listed}
     return ClassImages(name, names, paths if all(map(os.path.isfile, paths.values())) else {})
-
-
-def example_strips(
-    domains: Iterable[Domain], images: dict[str, ClassImages], count: int
-) -> list[tuple[str, list[ClassPicture]]]:
-    """Returns examples of the classes of each domain, spread evenly over all of its classes.
-
-    Args:
-      domains: domains that are not unions.
-      images: result of `find_images`. Domains without images are left out.
-      count: number of classes.
-
-    Returns:
-      Rows for `class_grids.draw_strips`.
-    """
-    from slim.plots.image_grids import spread_rows
-
-    return [
-        (
-            domain.name,
-            [
-                images[domain.name].picture(int(domain.labels[row]))
-                for row in spread_rows(domain.labels, count)
-            ],
-        )
-        for domain in domains
-        if images[domain.name].has_pictures
-    ]

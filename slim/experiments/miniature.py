@@ -25,15 +25,12 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from slim import configs
 from slim.errors import UserError
 from slim.experiments import subprocesses
+from slim.features import class_means, domains
 from slim.files import check_writable, write_text
-
-if TYPE_CHECKING:
-    from slim.features.domains import Domain
 
 SETTINGS = 'settings.json'
 CLASS_FEATURES = 'class_features'
@@ -43,7 +40,7 @@ PACKAGES = ('numpy', 'pillow', 'pot', 'scikit-learn', 'scipy', 'tensorflow')
 
 
 def describe_settings(settings: configs.MiniatureConfig) -> dict:
-    """Returns the settings as JSON, with a digest of the images of each synthetic dataset."""
+    """Returns the settings, and a digest of all that the images of each dataset depend on."""
     from slim.synthetic.registry import find_domain
 
     names = (*settings.networks, *settings.targets)
@@ -187,18 +184,12 @@ def pretrain(settings: configs.MiniatureConfig, folders: Folders) -> None:
     """
     from slim.datasets import workers
 
-    commands = {
-        name: training_command(settings, folders, name)
-        for name in sorted(settings.networks, key=settings.steps, reverse=True)  # Longest first.
-        if not is_trained(settings, folders, name)
-    }
+    commands = {}
+    for name in sorted(settings.networks, key=settings.steps, reverse=True):  # Longest first.
+        last = os.path.join(name, f'model.ckpt-{settings.steps(name)}.index')
+        if not os.path.exists(os.path.join(folders.checkpoint_dir, last)):
+            commands[name] = training_command(settings, folders, name)
     subprocesses.run(commands, workers.available_cores(), ONE_THREAD, folders.checkpoint_dir)
-
-
-def is_trained(settings: configs.MiniatureConfig, folders: Folders, name: str) -> bool:
-    """Returns whether the network of the dataset `name` has its last checkpoint."""
-    path = os.path.join(folders.checkpoint_dir, name, f'model.ckpt-{settings.steps(name)}.index')
-    return os.path.exists(path)
 
 
 def training_command(settings: configs.MiniatureConfig, folders: Folders, name: str) -> list[str]:
@@ -274,8 +265,6 @@ def measure(settings: configs.MiniatureConfig, folders: Folders) -> list[dict]:
         accuracy_error           standard error for the number of validation images
         logme, h_score           on features of the training images by the source's network
     """
-    from slim.features import class_means, domains
-
     class_dir = os.path.join(folders.output_dir, CLASS_FEATURES)
     union_dir = os.path.join(folders.feature_dir, settings.union)
     for name in (*settings.sources, *settings.targets):
@@ -295,7 +284,9 @@ def measure(settings: configs.MiniatureConfig, folders: Folders) -> list[dict]:
     ]
 
 
-def measure_pair(source: 'Domain', target: 'Domain', feature_dir: str, gamma: float) -> dict:
+def measure_pair(
+    source: domains.Domain, target: domains.Domain, feature_dir: str, gamma: float
+) -> dict:
     """Returns a row of `measure`.
 
     Args:
@@ -304,7 +295,6 @@ def measure_pair(source: 'Domain', target: 'Domain', feature_dir: str, gamma: fl
       feature_dir: folder of features of the target's images by the source's network.
       gamma: factor of the exponent in exp(-gamma * EMD).
     """
-    from slim.features import domains
     from slim.transfer import measures
     from slim.transfer.domain_similarity import measure_similarity
     from slim.transfer.linear_classifier import classify
@@ -326,12 +316,6 @@ def measure_pair(source: 'Domain', target: 'Domain', feature_dir: str, gamma: fl
 
 def write_results(folder: str, record: dict, rows: list[dict], found: list[dict]) -> None:
     """Writes results.csv, correlations.csv, transfer.png and, with versions, settings.json.
-
-    Args:
-      folder: folder to write to.
-      record: result of `describe_settings`.
-      rows: result of `measure`.
-      found: result of `correlations`.
 
     Raises:
       OSError: if a file cannot be written.

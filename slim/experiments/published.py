@@ -45,12 +45,7 @@ def compare(published: float, here: float) -> dict:
     ('yes', 'no')
     """
     agrees = 'yes' if abs(here - published) <= TOLERANCE else 'no'
-    return {
-        'published': published,
-        'here': here,
-        'difference': here - published,
-        'agrees': agrees,
-    }
+    return {'published': published, 'here': here, 'difference': here - published, 'agrees': agrees}
 
 
 def compare_similarities(rows: Iterable[dict], measure: str) -> list[dict]:

@@ -78,7 +78,9 @@ def run(
                         start_new_session=True,
                     )
                     running[name] = _Process(name, popen, log)
-                for name in [name for name, process in running.items() if process.has_ended()]:
+                for name in [
+                    name for name, process in running.items() if process.popen.poll() is not None
+                ]:
                     running.pop(name).check()
                 time.sleep(POLL_SECONDS)
         finally:
@@ -92,31 +94,28 @@ class _Process:
     """A running command, with a thread that forwards its stderr to a log function."""
 
     def __init__(self, name: str, popen: subprocess.Popen, log: Callable[[str], None]) -> None:
-        self._name, self._popen, self._log = name, popen, log
+        self._name, self.popen, self._log = name, popen, log
         self._last_line = ''
         self._reader = threading.Thread(target=self._forward, daemon=True)
         self._reader.start()
 
     def _forward(self) -> None:
-        assert self._popen.stderr is not None
-        for line in self._popen.stderr:
+        assert self.popen.stderr is not None
+        for line in self.popen.stderr:
             self._last_line = line.strip()
             self._log(f'{self._name}: {self._last_line}')
-
-    def has_ended(self) -> bool:
-        return self._popen.poll() is not None
 
     def check(self) -> None:
         """Raises a `UserError` if the command, which has ended, failed."""
         self.wait()
-        if self._popen.returncode:
-            reason = self._last_line or f'exit status {self._popen.returncode}'
+        if self.popen.returncode:
+            reason = self._last_line or f'exit status {self.popen.returncode}'
             raise UserError(f'{self._name}: {reason}')
 
     def stop(self) -> None:
         with contextlib.suppress(ProcessLookupError):
-            self._popen.send_signal(signal.SIGTERM)
+            self.popen.send_signal(signal.SIGTERM)
 
     def wait(self) -> None:
-        self._popen.wait()
+        self.popen.wait()
         self._reader.join()

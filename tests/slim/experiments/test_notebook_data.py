@@ -280,12 +280,29 @@ def test_images_of_other_domains_come_from_data(tmp_path):
     assert os.path.samefile(picture, folder / '1.png') and name == 'Gull'
 
 
-def test_example_strips_leave_out_domains_without_images(clone):
-    feature_set = notebook_data.find_feature_set(str(clone))
-    images = class_images.find_images(feature_set, str(clone))
-    _, targets = notebook_data.read_domains(feature_set, 0, str(clone))
-    images['mini_cars'] = class_images.ClassImages('mini_cars')
-    strips = class_images.example_strips(targets, images, 3)
-    assert [(name, len(strip)) for name, strip in strips] == [
-        (target.name, 3) for target in targets if target.name != 'mini_cars'
-    ]
+def test_the_losses_in_the_docs_follow_from_the_results(root):
+    results = notebook_data.read_results(str(root / 'docs/transfer'))
+    targets = dict.fromkeys(row['target'] for row in results)
+    rules = {
+        'always take the union': lambda row: '+' in row['source'],
+        'take the most similar of the three': lambda row: row['similarity'],
+        'take the most similar of nature and objects': lambda row: (
+            '+' not in row['source'],
+            row['similarity'],
+        ),
+        'always take nature': lambda row: row['source'] == 'mini_nature',
+        'always take objects': lambda row: row['source'] == 'mini_objects',
+    }
+    expected = []
+    for rule, preference in rules.items():
+        losses = []
+        for target in targets:
+            rows = [row for row in results if row['target'] == target]
+            best = max(row['accuracy'] for row in rows)
+            losses.append(best - max(rows, key=preference)['accuracy'])
+        expected.append((rule, f'{np.mean(losses):.3f}', f'{max(losses):.3f}'))
+    text = (root / 'docs/transfer/README.md').read_text()
+    in_docs = re.findall(
+        r'^\| (\w+ take [\w ]+|take [\w ]+) \| ([\d.]+) \| ([\d.]+) \|$', text, re.M
+    )
+    assert in_docs == expected
