@@ -270,7 +270,7 @@ def test_the_command_in_the_notebook_writes_the_lists_that_it_prints(
     root, run_script, without_tensorflow, tmp_path
 ):
     notebook = nbformat.read(root / 'DomainSimilarityDemo.ipynb', as_version=4)
-    text = '\n'.join(cell.source for cell in notebook.cells if cell.cell_type == 'markdown')
+    text = '\n\n'.join(cell.source for cell in notebook.cells if cell.cell_type == 'markdown')
     command = re.search(r'^ {4}(python domain_similarity.py --feature_dir.*)', text, re.M | re.S)
     lines = itertools.takewhile(str.strip, command[1].splitlines())
     _, script, *flags = shlex.split(' '.join(line.rstrip('\\') for line in lines))

@@ -40,7 +40,7 @@ PACKAGES = ('numpy', 'pillow', 'pot', 'scikit-learn', 'scipy', 'tensorflow')
 
 
 def describe_settings(settings: configs.MiniatureConfig) -> dict:
-    """Returns the settings, and a digest of all that the images of each dataset depend on."""
+    """Returns the settings as JSON, with a digest of all that each dataset's images depend on."""
     from slim.synthetic.registry import find_domain
 
     names = (*settings.networks, *settings.targets)
