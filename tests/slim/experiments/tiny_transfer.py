@@ -1,6 +1,6 @@
-"""The transfer experiment with datasets of a few images, as a program:
+"""Runs the miniature experiment on datasets of a few images:
 
-python tiny_transfer.py <folder> <field of Settings>=<integer> ...
+python tiny_transfer.py <folder> <field of MiniatureConfig>=<integer> ...
 """
 
 import logging
