@@ -66,6 +66,7 @@ def count_warnings(dataset_name: str, num_classes: int, num_images: Mapping[str,
         if found != expected
     ]
 
+
 SYNTHETIC_DATASETS = (
     'demo',
     'demo_source',
