@@ -14,7 +14,16 @@ import tensorflow as tf
 from PIL import Image
 
 from slim import files
-from slim.datasets import conversion, dataset, manifest, problems, shards, split_lists, tfrecord
+from slim.datasets import (
+    conversion,
+    dataset,
+    manifest,
+    planning,
+    problems,
+    shards,
+    split_lists,
+    tfrecord,
+)
 from slim.errors import UserError
 
 REPOSITORY = Path(__file__).parents[3]
@@ -81,7 +90,7 @@ def shard_files(folder):
 
 def made_files(folder):
     """The names of all files that are not input."""
-    inputs = ('train.txt', 'val.txt', 'images', conversion.LOCK)
+    inputs = ('train.txt', 'val.txt', 'images', files.LOCK)
     return sorted(name for name in os.listdir(folder) if name not in inputs)
 
 
@@ -133,7 +142,7 @@ def test_the_seed_decides_the_order_of_training_images(tmp_path):
     [(10, 3, [3, 3, 4]), (3, 3, [1, 1, 1]), (12, 10, [1, 1, 1, 1, 2, 1, 1, 1, 1, 2])],
 )
 def test_blocks_are_even_and_never_empty(total, count, sizes):
-    blocks = [conversion._block(range(total), index, count) for index in range(count)]
+    blocks = [planning._block(range(total), index, count) for index in range(count)]
     assert sum((list(block) for block in blocks), []) == list(range(total))
     assert [len(block) for block in blocks] == sizes
 
@@ -214,10 +223,10 @@ def test_what_cannot_be_used_is_left_out_on_request(tmp_path, capsys, num_worker
     assert sum(examples(folder, 'validation'), []) == good['validation']
     assert [split.num_left_out for split in made.splits.values()] == [1, 1]
     assert [row[3] for row in reported(folder)] == ['empty', 'damaged']
-    assert 'left out 1 train and 1 validation' in capsys.readouterr().err
+    assert 'skipped 1 train and 1 validation' in capsys.readouterr().err
     # Again: nothing to do, and the same warning.
     assert convert(folder, on_error='skip', num_workers=num_workers) == made
-    assert 'left out 1 train and 1 validation' in capsys.readouterr().err
+    assert 'skipped 1 train and 1 validation' in capsys.readouterr().err
     # To ask for all of them is refused, and costs the conversion without them nothing.
     with pytest.raises(UserError, match='2 problems'):
         convert(folder)
@@ -246,7 +255,7 @@ def test_images_that_turned_out_bad_cost_the_good_shards_nothing(tmp_path, capsy
     # Mended: one shard is made anew, the others are those of the first run.
     (folder / bad).write_bytes(jpeg())
     convert(folder)
-    assert '5 of 6 shards are there already' in capsys.readouterr().out
+    assert '5 of 6 shards exist already' in capsys.readouterr().out
     again = {path.name: path.stat().st_mtime_ns for path in folder.glob('*.tfrecord')}
     assert [name for name in times if times[name] != again[name]] == [
         tfrecord.shard_name('validation', 0, 3)
@@ -313,7 +322,7 @@ def test_labels_with_gaps_are_refused(tmp_path):
 
 def test_a_label_beyond_all_counting_is_reported_alone(tmp_path):
     folder = make_dataset(tmp_path, train=(0, 123456789, 0), val=(0, 0, 0))
-    with pytest.raises(UserError, match='has label 123456789, but with 6 images'):
+    with pytest.raises(UserError, match='has label 123456789, but 6 images have at most 6 classes'):
         convert(folder)
     assert [row[3] for row in reported(folder)] == ['label out of range']
     convert(folder, num_shards=1, on_error='skip')
@@ -347,7 +356,7 @@ def test_a_class_whose_images_are_all_bad_is_reported(tmp_path):
 
 
 def test_many_absent_classes_are_not_all_listed(tmp_path, monkeypatch):
-    monkeypatch.setattr(conversion, 'REPORTED_CLASSES', 2)
+    monkeypatch.setattr(planning, 'REPORTED_CLASSES', 2)
     folder = make_dataset(tmp_path, train=(0, 9) * 5, val=(0, 0, 0))
     with pytest.raises(UserError):
         convert(folder)
@@ -384,8 +393,8 @@ def test_a_missing_labels_txt_is_made_of_folder_names(tmp_path):
     ],
 )
 def test_names_of_classes(paths, names):
-    images = map(split_lists.ListedImage, paths, (0, 1, 1))
-    assert conversion.names_of_classes(images, 2) == names
+    images = [split_lists.ListedImage(*pair) for pair in zip(paths, (0, 1, 1), strict=True)]
+    assert planning.names_of_classes(images) == names
 
 
 def test_a_second_run_does_nothing(tmp_path, capsys):
@@ -470,7 +479,7 @@ def test_a_failed_conversion_is_not_taken_for_the_earlier_one(tmp_path):
     convert(folder)
     bad = folder / split_lists.read_list(str(folder / 'val.txt'))[0].path
     bad.write_bytes(b'no image')
-    with pytest.raises(UserError, match='is not an image of a kind'):
+    with pytest.raises(UserError, match='is not an image in a supported format'):
         convert(folder)
     with pytest.raises(UserError, match='not converted yet'):
         dataset.load_dataset(str(tmp_path), 'birds', 'train')
@@ -617,7 +626,7 @@ def test_two_conversions_of_one_dataset_at_once_are_refused(undisturbed, tmp_pat
     first = folder / tfrecord.shard_name('train', 0, 60)
     while not first.exists() and process.poll() is None:
         time.sleep(0.001)
-    with pytest.raises(UserError, match='is being written to by another process'):
+    with pytest.raises(UserError, match='another process is writing to'):
         convert(folder, num_shards=60)
     assert process.wait(timeout=60) == 0
     assert whole_conversion(folder) == whole_conversion(undisturbed[0])
