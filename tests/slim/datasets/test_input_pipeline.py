@@ -96,7 +96,7 @@ def test_machines_and_devices_share_the_batches_that_one_device_would_have(train
     want, want_labels = _images(train, 6, batch_size=8)
     for count, replicas in ((1, 2), (2, 1), (2, 2)):
         parts = [
-            _images(train, 6 * replicas, batch_size=8, share=HostShard(index, count, replicas))
+            _images(train, 6 * replicas, batch_size=8, host_shard=HostShard(index, count, replicas))
             for index in range(count)
         ]
         images = np.concatenate([p.reshape(6, -1, SIZE, SIZE, 3) for p, _ in parts], axis=1)
@@ -180,8 +180,8 @@ def test_a_bad_file_is_named(stripes, tmp_path):
     half.write_bytes(half.read_bytes()[:1000])
     good = str(next((stripes / 'stripes' / 'images').glob('*.jpg')))
     for paths, message in (
-        ([good, str(bad)], f'{bad}: the file is no image'),
-        ([good, str(half)], f'{half}: the file is no image'),
+        ([good, str(bad)], f'{bad}: the file is not an image that can be decoded'),
+        ([good, str(half)], f'{half}: the file is not an image that can be decoded'),
         ([good, str(tmp_path / 'none.jpg')], 'none.jpg: the file is missing'),
     ):
         with pytest.raises(tf.errors.OpError) as failure:
