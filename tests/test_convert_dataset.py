@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from slim.datasets.conversion import LOCK
+from slim.files import LOCK
 from slim.quiet_import import import_tensorflow
 
 SCRIPT = Path(__file__).parents[1] / 'convert_dataset.py'
@@ -270,8 +270,8 @@ def test_odd_files_and_lines_are_converted_or_reported(tmp_path, odd_folder, wit
 
     converted = run(*arguments, '--on_error=skip', env=without_tensorflow)
     assert converted.returncode == 0, converted.stderr
-    assert f'{len(ANEW)} images were encoded anew' in converted.stdout
-    warning = f'left out {len(expected) - 2} train and 1 validation lines or images'
+    assert f'{len(ANEW)} images were re-encoded' in converted.stdout
+    warning = f'skipped {len(expected) - 2} train and 1 validation lines or images'
     assert warning in converted.stderr
     assert reported() == expected
 
@@ -291,4 +291,4 @@ def test_odd_files_and_lines_are_converted_or_reported(tmp_path, odd_folder, wit
     assert stored[UNTOUCHED['turned by EXIF']] == (30, 40)
 
     upright = run(*arguments, '--on_error=skip', '--apply_exif_rotation', env=without_tensorflow)
-    assert f'{len(ANEW) + 1} images were encoded anew' in upright.stdout
+    assert f'{len(ANEW) + 1} images were re-encoded' in upright.stdout
