@@ -12,6 +12,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 import filelock
 
@@ -78,8 +79,7 @@ def unfinished_file(path: str) -> Iterator[str]:
     try:
         yield unfinished
     except BaseException as error:
-        with contextlib.suppress(FileNotFoundError):
-            os.remove(unfinished)
+        Path(unfinished).unlink(missing_ok=True)
         if isinstance(error, OSError) and error.filename is None:  # write() does not set it.
             error.filename = unfinished
         raise

@@ -5,6 +5,7 @@ import dataclasses
 import os
 import sys
 from collections.abc import Generator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
@@ -55,7 +56,9 @@ def convert(dataset_dir: str, dataset_name: str, **options: Any) -> manifest.Man
         plan = planning.make_plan(folder, dataset_name, config)
         # Lists that cannot be converted leave an earlier conversion untouched.
         is_check = _check_lists(plan)
-        finished = _read_manifest(folder)
+        finished = None
+        with contextlib.suppress(UserError):
+            finished = manifest.read_manifest(folder)
         earlier = _complete_shards(folder, finished)
         if finished and not is_check and _is_current(finished, plan, earlier):
             _report_current(plan, finished)
@@ -86,14 +89,6 @@ def _check_lists(plan: planning.Plan) -> bool:
     return is_check
 
 
-def _read_manifest(folder: str) -> manifest.Manifest | None:
-    """Returns the manifest of an earlier conversion, or None without a usable one."""
-    try:
-        return manifest.read_manifest(folder)
-    except UserError:
-        return None
-
-
 def _complete_shards(folder: str, finished: manifest.Manifest | None) -> dict[str, manifest.Shard]:
     """Returns the complete shards of earlier conversions, finished or interrupted, by name."""
     found = shards.Journal(folder).read()
@@ -110,21 +105,11 @@ def _is_current(
     finished: manifest.Manifest, plan: planning.Plan, earlier: Mapping[str, manifest.Shard]
 ) -> bool:
     """Returns whether a finished conversion is complete and equals the planned one."""
-    config = plan.config
-    if config.on_error == 'fail' and any(s.num_left_out for s in finished.splits.values()):
-        return False
+    skipped = any(split.num_left_out for split in finished.splits.values())
     return (
-        finished.class_names == tuple(plan.class_names)
-        and finished.seed == config.seed
-        and finished.apply_exif_rotation == config.apply_exif_rotation
-        and set(finished.splits) == set(plan.splits)
-        and all(
-            finished.splits[name].list_sha256 == split.list_sha256
-            and [shard.name for shard in finished.splits[name].shards]
-            == [task.name for task in split.tasks]
-            for name, split in plan.splits.items()
-        )
+        not (skipped and plan.config.on_error == 'fail')
         and all(_is_unchanged(task, earlier) for task in plan.tasks)
+        and finished == _make_manifest(plan, earlier)
     )
 
 
@@ -158,8 +143,7 @@ def _build_shards(
         if missing:
             # From here on the shards of an earlier conversion no longer belong together.
             journal.begin(list(built.values()))
-            with contextlib.suppress(FileNotFoundError):
-                os.remove(os.path.join(plan.folder, manifest.NAME))
+            Path(plan.folder, manifest.NAME).unlink(missing_ok=True)
             files.remove_unfinished(plan.folder, keep=shards.JOURNAL)
             if built:
                 print(f'{name}: {len(built)} of {len(tasks)} shards exist already', flush=True)
@@ -227,8 +211,7 @@ def _check_images(plan: planning.Plan, built: Mapping[str, manifest.Shard]) -> l
         if not any(built[task.name].num_images for task in split.tasks):
             raise UserError(f'{plan.folder}: no {name} image can be used; see {plan.report_path}')
     if not found:
-        with contextlib.suppress(FileNotFoundError):
-            os.remove(plan.report_path)
+        Path(plan.report_path).unlink(missing_ok=True)
     return absent
 
 
@@ -244,6 +227,21 @@ def _refusal(plan: planning.Plan, found: Sequence[Problem]) -> str:
     )
 
 
+def _make_manifest(plan: planning.Plan, built: Mapping[str, manifest.Shard]) -> manifest.Manifest:
+    splits = {}
+    for name, split in plan.splits.items():
+        of_split = tuple(built[task.name] for task in split.tasks)
+        num_left_out = len(split.problems) + sum(len(shard.left_out) for shard in of_split)
+        splits[name] = manifest.Split(split.list_sha256, num_left_out, of_split)
+    return manifest.Manifest(
+        plan.dataset_name,
+        tuple(plan.class_names),
+        plan.config.seed,
+        splits,
+        plan.config.apply_exif_rotation,
+    )
+
+
 def _finish(plan: planning.Plan, built: Mapping[str, manifest.Shard]) -> manifest.Manifest:
     """Removes the shards of other conversions and writes `labels.txt` and the manifest."""
     if plan.labels is None:
@@ -251,18 +249,7 @@ def _finish(plan: planning.Plan, built: Mapping[str, manifest.Shard]) -> manifes
     for file in os.listdir(plan.folder):
         if tfrecord.is_shard_name(file, split_lists.LIST_NAMES) and file not in built:
             os.remove(os.path.join(plan.folder, file))
-    splits = {}
-    for name, split in plan.splits.items():
-        of_split = tuple(built[task.name] for task in split.tasks)
-        num_left_out = len(split.problems) + sum(len(shard.left_out) for shard in of_split)
-        splits[name] = manifest.Split(split.list_sha256, num_left_out, of_split)
-    result = manifest.Manifest(
-        plan.dataset_name,
-        tuple(plan.class_names),
-        plan.config.seed,
-        splits,
-        plan.config.apply_exif_rotation,
-    )
+    result = _make_manifest(plan, built)
     manifest.write_manifest(plan.folder, result)
     shards.Journal(plan.folder).remove()
     return result

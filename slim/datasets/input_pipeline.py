@@ -24,6 +24,7 @@ from slim.errors import UserError
 SHUFFLE_BUFFER = 1024
 
 LABEL_ERROR = 'label out of range:'  # Distinguishes this failure from others in tf.data.
+OUT_OF_MEMORY = 'out of memory; use a smaller --batch_size or smaller images'
 
 # Exceptions that iterating over batches, or computing with them, can raise; see `explain_failure`.
 FAILURES = (
@@ -196,13 +197,11 @@ def evaluation_batches(
     """Returns a dataset of every image of a split once, in the order of its shards.
 
     Args:
-      dataset: dataset to read.
+      dataset, labels_offset, num_threads: as in `training_batches`.
       preprocess: function (encoded, height, width) -> float32 [height, width, 3], or [crops,
         height, width, 3]; for several networks a tuple of them.
       image_size: height and width in pixels; a tuple if `preprocess` is one.
       batch_size: number of images per batch; the last batch may be smaller.
-      labels_offset: number to subtract from every label.
-      num_threads: number of images to decode in parallel; None: tuned by `tf.data`.
 
     Returns:
       Dataset of (images float32 [n, image_size, image_size, 3] or [n, crops, ...], labels int64
@@ -234,10 +233,7 @@ def file_batches(
     Args:
       paths: paths of the files. Other formats than JPEG are re-encoded as by a conversion.
       indices: int64 [len(paths)], returned with the images.
-      preprocess: function (encoded, height, width) -> float32 [height, width, 3].
-      image_size: height and width in pixels.
-      batch_size: number of images per batch; the last batch may be smaller.
-      num_threads: number of images to decode in parallel; None: tuned by `tf.data`.
+      preprocess, image_size, batch_size, num_threads: as in `evaluation_batches`.
 
     Returns:
       Dataset of (indices int64 [n], images float32 [n, image_size, image_size, 3]).
@@ -250,21 +246,14 @@ def file_batches(
     return _map(files, load, num_threads).batch(batch_size).prefetch(2)
 
 
-def _explain_memory(error: Exception) -> UserError | None:
-    """Returns a `UserError` if the memory was exhausted, else None."""
-    if isinstance(error, tf.errors.ResourceExhaustedError):
-        return UserError('out of memory; use a smaller --batch_size or smaller images')
-    return None
-
-
 def explain_failure(error: tf.errors.OpError, dataset: Dataset) -> Exception:
     """Returns a `UserError` that names the file because of which iterating over a dataset failed.
 
     TensorFlow's own message does not name the shard or image, so the shards are read once more. An
     error that has nothing to do with the data is returned as it is.
     """
-    if explained := _explain_memory(error):
-        return explained
+    if isinstance(error, tf.errors.ResourceExhaustedError):
+        return UserError(OUT_OF_MEMORY)
     if LABEL_ERROR in error.message:
         detail = error.message.split(LABEL_ERROR, 1)[1].strip(' [],()\'"')
         return UserError(f'dataset {dataset.name}: {detail.splitlines()[0]}')
@@ -289,8 +278,8 @@ def explain_file_failure(error: Exception, paths: Sequence[str]) -> Exception:
 
     An error that has nothing to do with the files is returned as it is.
     """
-    if explained := _explain_memory(error):
-        return explained
+    if isinstance(error, tf.errors.ResourceExhaustedError):
+        return UserError(OUT_OF_MEMORY)
     for path in paths:
         try:
             _decode(_read_as_jpeg(path))

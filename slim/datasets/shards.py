@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from slim import files
 from slim.datasets import images, tfrecord
@@ -144,8 +145,7 @@ class Journal:
             file.write(_to_line(shard))
 
     def remove(self) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            os.remove(self._path)
+        Path(self._path).unlink(missing_ok=True)
 
 
 def _to_line(shard: Shard) -> str:

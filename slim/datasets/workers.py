@@ -21,10 +21,6 @@ from slim.errors import UserError
 # with threads must spawn its workers.
 _spawn = multiprocessing.get_context('spawn')
 REPORT_SECONDS = 0.2
-KILLED = (
-    'a worker process was killed, perhaps for lack of memory; run it again, with fewer workers if '
-    'this happens twice'
-)
 
 
 class Stopped(Exception):
@@ -117,27 +113,22 @@ def run(
         return
     waiting = iter(tasks)
     descriptor = None if lock is None else _Descriptor(lock)
-    executor = concurrent.futures.ProcessPoolExecutor(
-        num_workers, _fastest_context(), _start_worker, (counter, descriptor)
-    )
-    running: set[concurrent.futures.Future] = set()
-    try:
-        for task in itertools.islice(waiting, num_workers + 1):
-            running.add(executor.submit(_work, function, task))
-        while running:
-            done, running = concurrent.futures.wait(
-                running, REPORT_SECONDS, concurrent.futures.FIRST_COMPLETED
-            )
-            on_progress(counter.value())
-            for task in itertools.islice(waiting, len(done)):
+    with _pool(num_workers, _fastest_context(), counter, descriptor) as executor:
+        running: set[concurrent.futures.Future] = set()
+        try:
+            for task in itertools.islice(waiting, num_workers + 1):
                 running.add(executor.submit(_work, function, task))
-            for future in done:
-                yield future.result()
-    except concurrent.futures.process.BrokenProcessPool as error:
-        raise UserError(KILLED) from error
-    finally:
-        counter.stop()
-        executor.shutdown(cancel_futures=True)
+            while running:
+                done, running = concurrent.futures.wait(
+                    running, REPORT_SECONDS, concurrent.futures.FIRST_COMPLETED
+                )
+                on_progress(counter.value())
+                for task in itertools.islice(waiting, len(done)):
+                    running.add(executor.submit(_work, function, task))
+                for future in done:
+                    yield future.result()
+        finally:
+            counter.stop()
 
 
 @contextlib.contextmanager
@@ -158,11 +149,24 @@ def mapped(
     if num_workers == 1:
         yield map(function, tasks)
         return
-    executor = concurrent.futures.ProcessPoolExecutor(num_workers, _spawn, _start_worker)
-    try:
+    with _pool(num_workers, _spawn) as executor:
         yield executor.map(function, tasks, chunksize=chunk_size)
+
+
+@contextlib.contextmanager
+def _pool(
+    num_workers: int, context: multiprocessing.context.BaseContext, *arguments: Any
+) -> Iterator[concurrent.futures.ProcessPoolExecutor]:
+    executor = concurrent.futures.ProcessPoolExecutor(
+        num_workers, context, _start_worker, arguments
+    )
+    try:
+        yield executor
     except concurrent.futures.process.BrokenProcessPool as error:
-        raise UserError(KILLED) from error
+        raise UserError(
+            'a worker process was killed, perhaps for lack of memory; run it again, with fewer '
+            'workers if this happens twice'
+        ) from error
     finally:
         executor.shutdown(cancel_futures=True)
 
