@@ -55,15 +55,15 @@ def convert(dataset_dir: str, dataset_name: str, **options: Any) -> manifest.Man
     with files.lock_folder(folder) as lock:
         plan = planning.make_plan(folder, dataset_name, config)
         # Lists that cannot be converted leave an earlier conversion untouched.
-        is_check = _check_lists(plan)
+        check_only = _check_lists(plan)
         finished = None
         with contextlib.suppress(UserError):
             finished = manifest.read_manifest(folder)
         earlier = _complete_shards(folder, finished)
-        if finished and not is_check and _is_current(finished, plan, earlier):
+        if finished and not check_only and _is_current(finished, plan, earlier):
             _report_current(plan, finished)
             return finished
-        built = _build_shards(plan, earlier, is_check, lock)
+        built = _build_shards(plan, earlier, check_only, lock)
         absent = _check_images(plan, built)
         result = _finish(plan, built)
         _report_finished(plan, result, absent)
@@ -76,8 +76,8 @@ def _check_lists(plan: planning.Plan) -> bool:
     The images are then only checked, for a complete report.
     """
     found = plan.line_problems + plan.absent_classes()
-    is_check = bool(found) and plan.config.on_error == 'fail'
-    if is_check:
+    check_only = bool(found) and plan.config.on_error == 'fail'
+    if check_only:
         problems.write_report(plan.report_path, found)
         print(
             f'{plan.dataset_name}: {problems.summary(found)}, see {plan.report_path}; checking all '
@@ -86,7 +86,7 @@ def _check_lists(plan: planning.Plan) -> bool:
         )
     else:
         plan.check_num_shards()
-    return is_check
+    return check_only
 
 
 def _complete_shards(folder: str, finished: manifest.Manifest | None) -> dict[str, manifest.Shard]:
@@ -114,7 +114,7 @@ def _is_current(
 
 
 def _report_current(plan: planning.Plan, finished: manifest.Manifest) -> None:
-    """Prints that there is nothing to do."""
+    """Prints that there is nothing to do, and writes `labels.txt` if it is missing."""
     if plan.labels is None:
         split_lists.write_labels(plan.folder, plan.class_names)
     print(
@@ -125,9 +125,9 @@ def _report_current(plan: planning.Plan, finished: manifest.Manifest) -> None:
 
 
 def _build_shards(
-    plan: planning.Plan, earlier: Mapping[str, manifest.Shard], is_check: bool, lock: int
+    plan: planning.Plan, earlier: Mapping[str, manifest.Shard], check_only: bool, lock: int
 ) -> dict[str, manifest.Shard]:
-    """Builds the shards that are missing or changed; `is_check` only checks their images.
+    """Builds the shards that are missing or changed; `check_only` only checks their images.
 
     Returns:
       All planned shards by name, in order.
@@ -136,8 +136,8 @@ def _build_shards(
     built = {task.name: earlier[task.name] for task in tasks if _is_unchanged(task, earlier)}
     missing = [task for task in tasks if task.name not in built]
     journal = shards.Journal(plan.folder)
-    if is_check:
-        missing = [dataclasses.replace(task, is_check=True) for task in missing]
+    if check_only:
+        missing = [dataclasses.replace(task, check_only=True) for task in missing]
     else:
         print(f'{name}: converting {plan}', flush=True)
         if missing:
@@ -151,11 +151,11 @@ def _build_shards(
         with contextlib.closing(_run_tasks(plan, missing, lock)) as results:
             for shard in results:
                 built[shard.name] = shard
-                if not is_check:
+                if not check_only:
                     files.finish(os.path.join(plan.folder, shard.name))
                     journal.add(shard)
     finally:
-        if not is_check:
+        if not check_only:
             files.remove_unfinished(plan.folder, keep=shards.JOURNAL)
     return {task.name: built[task.name] for task in tasks}
 
@@ -206,25 +206,18 @@ def _check_images(plan: planning.Plan, built: Mapping[str, manifest.Shard]) -> l
     if found:
         problems.write_report(plan.report_path, found)
         if plan.config.on_error == 'fail':
-            raise UserError(_refusal(plan, found))
+            lines = sum(len(split.images) + len(split.problems) for split in plan.splits.values())
+            raise UserError(
+                f'{plan.folder}: {min(found)}; {len(found)} problem{"s" * (len(found) > 1)} in '
+                f'{lines} lines ({problems.summary(found)}), see {plan.report_path}. Correct the '
+                'lists or images, or convert all others with --on_error=skip'
+            )
     for name, split in plan.splits.items():
         if not any(built[task.name].num_images for task in split.tasks):
             raise UserError(f'{plan.folder}: no {name} image can be used; see {plan.report_path}')
     if not found:
         Path(plan.report_path).unlink(missing_ok=True)
     return absent
-
-
-def _refusal(plan: planning.Plan, found: Sequence[Problem]) -> str:
-    """Returns one line about all problems."""
-    start, report = f'{plan.folder}: {min(found)}', plan.report_path
-    if len(found) == 1:
-        return f'{start}; it is in {report}. Correct it, or convert without it with --on_error=skip'
-    lines = sum(len(split.images) + len(split.problems) for split in plan.splits.values())
-    return (
-        f'{start}; {len(found)} problems in {lines} lines ({problems.summary(found)}); all are in '
-        f'{report}. Correct them, or convert without them with --on_error=skip'
-    )
 
 
 def _make_manifest(plan: planning.Plan, built: Mapping[str, manifest.Shard]) -> manifest.Manifest:

@@ -9,6 +9,7 @@ cannot read.
 import io
 import re
 import warnings
+from collections.abc import Iterator
 from typing import NamedTuple, cast
 
 import simplejpeg
@@ -165,15 +166,21 @@ def _not_an_image(content: bytes) -> BadImage:
     return BadImage('not an image', f'is not an image in a supported format ({formats})')
 
 
-def _frame_type(encoded: bytes) -> bytes:
-    """Returns the second byte of the marker of a JPEG's frame: its coding. b'?' without a frame."""
-    position = 2  # after the marker that starts the image
+def _markers(encoded: bytes) -> Iterator[bytes]:
+    """Yields the last byte of each marker of a JPEG after the first.
+
+    The contents of segments are skipped: they may be anything, such as a thumbnail with markers.
+    """
+    position = 2
     while marker := MARKER.search(encoded, position):
-        kind = marker.group()[-1:]
-        if kind in STORED_FRAMES + OTHER_FRAMES:
-            return kind
-        position = _end_of_segment(encoded, marker)
-    return b'?'
+        yield marker.group()[-1:]
+        segment_length = int.from_bytes(encoded[marker.end() : marker.end() + 2], 'big')
+        position = marker.end() + segment_length
+
+
+def _frame_type(encoded: bytes) -> bytes:
+    """Returns the marker of a JPEG's frame, which tells its coding; b'?' without a frame."""
+    return next((kind for kind in _markers(encoded) if kind in STORED_FRAMES + OTHER_FRAMES), b'?')
 
 
 def _check_end(encoded: bytes) -> None:
@@ -181,18 +188,5 @@ def _check_end(encoded: bytes) -> None:
 
     Pillow accepts a file that is truncated just before that marker; TensorFlow does not.
     """
-    if encoded.endswith(END_OF_IMAGE):
-        return
-    position = 2
-    while marker := MARKER.search(encoded, position):
-        if marker.group().endswith(END_OF_IMAGE):
-            return
-        # A segment may contain anything, such as the end marker of a thumbnail: skip it.
-        position = _end_of_segment(encoded, marker)
-    raise BadImage('damaged', 'is truncated or damaged (its end is missing)')
-
-
-def _end_of_segment(encoded: bytes, marker: re.Match[bytes]) -> int:
-    """Returns the position after the segment that begins with a match of MARKER."""
-    length = int.from_bytes(encoded[marker.end() : marker.end() + 2], 'big')
-    return marker.end() + length
+    if not encoded.endswith(END_OF_IMAGE) and END_OF_IMAGE[-1:] not in _markers(encoded):
+        raise BadImage('damaged', 'is truncated or damaged (its end is missing)')

@@ -32,7 +32,7 @@ class ShardTask:
       lines: line number of each image in the list.
       source_sha256: digest of everything that the shard is made of, see `source_sha256`.
       apply_exif_rotation: whether to store images upright, see `images.to_store`.
-      is_check: whether to check the images only and write nothing.
+      check_only: whether to check the images only and write nothing.
     """
 
     folder: str
@@ -42,7 +42,7 @@ class ShardTask:
     lines: Sequence[int]
     source_sha256: str
     apply_exif_rotation: bool = False
-    is_check: bool = False
+    check_only: bool = False
 
 
 def source_sha256(
@@ -99,7 +99,7 @@ def convert_shard(task: ShardTask, count: Callable[[], None]) -> Shard:
             count()
 
     size, sha256 = 0, ''
-    if task.is_check:
+    if task.check_only:
         for _ in examples():
             pass
     else:

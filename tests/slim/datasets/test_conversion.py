@@ -495,6 +495,24 @@ def test_remains_of_a_killed_run_are_removed(tmp_path):
     assert len(shard_files(folder)) == 6
 
 
+def test_the_lock_file_of_an_earlier_version_is_ignored(tmp_path):
+    folder = make_dataset(tmp_path)
+    (folder / '.conversion.lock').touch()
+    convert(folder)
+    assert len(shard_files(folder)) == 6
+
+
+def test_the_digest_of_sources_is_that_of_earlier_versions():
+    images = [split_lists.ListedImage('a/é.jpg', 3), split_lists.ListedImage('b c.png', 0)]
+    statuses = [(10, 123456789), (2**40, -1)]
+    digests = [shards.source_sha256(images, statuses, rotate) for rotate in (False, True)]
+    # Otherwise every dataset that was ever converted would be converted again.
+    assert digests == [
+        '4ca326c8e4f935d8c74798f03a8650e2755b9c34f3025e35cae9adde922764b3',
+        '6896bbff9edd7eea8c5d8ca9b0f2048e20b12058c92361137aecdc7be280e369',
+    ]
+
+
 def test_counts_that_differ_from_the_catalogue_get_warnings(tmp_path, capsys):
     convert(make_dataset(tmp_path, name='cub_200'))
     out, err = capsys.readouterr()
