@@ -26,16 +26,14 @@ class Split:
     Attributes:
       list_path: path of the list.
       list_sha256: SHA-256 of the list, hexadecimal.
-      images: usable images, in the order of the list.
-      lines: line number of each image in the list, from 1.
+      images: line number -> usable image, in the order of the list.
       problems: problems of all other lines.
       tasks: one task per shard, in order.
     """
 
     list_path: str
     list_sha256: str
-    images: list[ListedImage]
-    lines: list[int]
+    images: dict[int, ListedImage]
     problems: list[Problem]
     tasks: list[shards.ShardTask] = field(default_factory=list)
 
@@ -47,15 +45,11 @@ class Split:
         """Turns images into problems.
 
         Args:
-          reasons: index of the image -> `Problem.problem` and `Problem.detail`.
+          reasons: line number -> `Problem.problem` and `Problem.detail`.
         """
-        for index, reason in reasons.items():
-            path = self.images[index].path
-            self.problems.append(Problem(self.list_name, self.lines[index], path, *reason))
-        if reasons:
-            left = [index for index in range(len(self.images)) if index not in reasons]
-            self.images = [self.images[index] for index in left]
-            self.lines = [self.lines[index] for index in left]
+        for line, reason in reasons.items():
+            path = self.images.pop(line).path
+            self.problems.append(Problem(self.list_name, line, path, *reason))
 
 
 @dataclass
@@ -118,7 +112,7 @@ class Plan:
         split, num_classes = self.splits['train'], len(self.class_names)
         present = {
             image.label
-            for image, line in zip(split.images, split.lines, strict=True)
+            for line, image in split.images.items()
             if (split.list_name, line) not in skipped
         }
         absent = [label for label in range(num_classes) if label not in present]
@@ -151,16 +145,16 @@ def make_plan(folder: str, dataset_name: str, config: configs.ConversionConfig) 
         _remove_impossible_labels(splits.values())
     for name, split in splits.items():
         _plan_tasks(folder, name, split, config)
-    images = [image for split in splits.values() for image in split.images]
+    images = [image for split in splits.values() for image in split.images.values()]
     class_names = labels or names_of_classes(images)
     return Plan(folder, dataset_name, config, labels, class_names, splits)
 
 
 def _read_split(path: str, labels: list[str] | None) -> Split:
-    images, lines, found = split_lists.scan_list(path, len(labels) if labels else None)
+    images, found = split_lists.scan_list(path, len(labels) if labels else None)
     with open(path, 'rb') as file:
         digest = hashlib.file_digest(file, 'sha256').hexdigest()
-    return Split(path, digest, images, lines, found)
+    return Split(path, digest, images, found)
 
 
 def _remove_ambiguous_images(splits: Iterable[Split]) -> None:
@@ -168,17 +162,17 @@ def _remove_ambiguous_images(splits: Iterable[Split]) -> None:
     first_labels: dict[str, int] = {}
     ambiguous: dict[str, set[int]] = collections.defaultdict(set)
     for split in splits:
-        for image in split.images:
+        for image in split.images.values():
             path = _normalized(image.path)
             label = first_labels.setdefault(path, image.label)
             if label != image.label:
                 ambiguous[path] |= {label, image.label}
     for split in splits:
         reasons = {}
-        for index, image in enumerate(split.images):
+        for line, image in split.images.items():
             if labels := ambiguous.get(_normalized(image.path)):
                 shown = ' and '.join(map(str, sorted(labels)))
-                reasons[index] = 'two labels', f'is listed with labels {shown}'
+                reasons[line] = 'two labels', f'is listed with labels {shown}'
         split.remove(reasons)
 
 
@@ -192,58 +186,58 @@ def _remove_impossible_labels(splits: Collection[Split]) -> None:
     total = sum(len(split.images) for split in splits)
     for split in splits:
         reasons = {}
-        for index, image in enumerate(split.images):
+        for line, image in split.images.items():
             if image.label >= total:
                 detail = f'has label {image.label}, but {total} images have at most {total} classes'
-                reasons[index] = 'label out of range', detail
+                reasons[line] = 'label out of range', detail
         split.remove(reasons)
 
 
 def _plan_tasks(folder: str, name: str, split: Split, config: configs.ConversionConfig) -> None:
     """Distributes the images of a split whose files exist among its shards."""
     statuses = _stat_files(folder, split)
-    order = list(range(len(split.images)))
+    order = list(split.images)
     if name == 'train':
         random.Random(config.seed).shuffle(order)
     for number in range(config.num_shards):
         block = _block(order, number, config.num_shards)
-        images = [split.images[index] for index in block]
+        images = {line: split.images[line] for line in block}
+        digest = shards.source_sha256(
+            images.values(), [statuses[line] for line in block], config.apply_exif_rotation
+        )
         split.tasks.append(
             shards.ShardTask(
                 folder,
                 tfrecord.shard_name(name, number, config.num_shards),
                 split.list_name,
                 images,
-                [split.lines[index] for index in block],
-                shards.source_sha256(
-                    images, [statuses[index] for index in block], config.apply_exif_rotation
-                ),
+                digest,
                 config.apply_exif_rotation,
             )
         )
 
 
-def _stat_files(folder: str, split: Split) -> list[tuple[int, int]]:
+def _stat_files(folder: str, split: Split) -> dict[int, tuple[int, int]]:
     """Removes images without a readable file from the split.
 
     Returns:
-      Size in bytes and modification time in ns of the file of every other image.
+      Line number -> size in bytes and modification time in ns of the file of every other image.
     """
-    statuses, reasons = [], {}
-    for index, image in enumerate(split.images):
+    statuses, reasons = {}, {}
+    for line, image in split.images.items():
         try:
             status = os.stat(os.path.join(folder, image.path))
         except FileNotFoundError:
-            reasons[index] = 'missing', 'is missing'
+            reasons[line] = 'missing', 'is missing'
         except OSError as error:
-            reasons[index] = 'unreadable', f'cannot be read ({error.strerror or error})'
+            reasons[line] = 'unreadable', f'cannot be read ({error.strerror or error})'
         else:
             if not stat.S_ISREG(status.st_mode):
-                reasons[index] = 'no file', 'is not a file'
+                reasons[line] = 'no file', 'is not a file'
             elif status.st_size == 0:
-                reasons[index] = 'empty', 'is empty'
+                reasons[line] = 'empty', 'is empty'
             else:
-                statuses.append((status.st_size, status.st_mtime_ns))
+                statuses[line] = status.st_size, status.st_mtime_ns
     split.remove(reasons)
     return statuses
 

@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,8 +28,7 @@ class ShardTask:
       folder: folder of the dataset.
       name: file name of the shard.
       list_name: file name of the split list.
-      images: images, in the order of the shard.
-      lines: line number of each image in the list.
+      images: line number in the list -> image, in the order of the shard.
       source_sha256: digest of everything that the shard is made of, see `source_sha256`.
       apply_exif_rotation: whether to store images upright, see `images.to_store`.
       check_only: whether to check the images only and write nothing.
@@ -38,8 +37,7 @@ class ShardTask:
     folder: str
     name: str
     list_name: str
-    images: Sequence[ListedImage]
-    lines: Sequence[int]
+    images: Mapping[int, ListedImage]
     source_sha256: str
     apply_exif_rotation: bool = False
     check_only: bool = False
@@ -81,7 +79,7 @@ def convert_shard(task: ShardTask, count: Callable[[], None]) -> Shard:
     untouched: list[bool] = []
 
     def examples() -> Iterator[bytes]:
-        for image, line in zip(task.images, task.lines, strict=True):
+        for line, image in task.images.items():
             try:
                 with open(os.path.join(task.folder, image.path), 'rb') as file:
                     content = file.read()

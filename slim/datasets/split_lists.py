@@ -111,7 +111,7 @@ def _parse_line(line: bytes, num_classes: int | None) -> ListedImage:
 
 def scan_list(
     path: str, num_classes: int | None = None
-) -> tuple[list[ListedImage], list[int], list[Problem]]:
+) -> tuple[dict[int, ListedImage], list[Problem]]:
     """Reads a split list to its end, collecting the problems of malformed lines.
 
     Args:
@@ -119,8 +119,8 @@ def scan_list(
       num_classes: number of classes, which labels must be below; None accepts any label from 0.
 
     Returns:
-      The images, in order; the line number of each, from 1; the problems of all other lines.
-      Whether the image files exist is not checked.
+      Line number, from 1, -> image; the problems of all other lines. Whether the image files exist
+      is not checked.
 
     Raises:
       UserError: if the list is missing or has no lines.
@@ -132,19 +132,17 @@ def scan_list(
             f'{path} is missing: python prepare_dataset.py --dataset_name={dataset_name} writes '
             f'it, or write it yourself with a line {LINE_FORMAT} for each image'
         )
-    images: list[ListedImage] = []
-    lines: list[int] = []
+    images: dict[int, ListedImage] = {}
     problems: list[Problem] = []
     for number, line in _numbered_lines(path):
         try:
-            images.append(_parse_line(line, num_classes))
-            lines.append(number)
+            images[number] = _parse_line(line, num_classes)
         except _BadLine as bad:
             name = os.path.basename(path)
             problems.append(Problem(name, number, bad.path, bad.problem, str(bad)))
     if not images and not problems:
         raise UserError(f'{path} is empty; expected a line {LINE_FORMAT} for each image')
-    return images, lines, problems
+    return images, problems
 
 
 def read_list(path: str, num_classes: int | None = None) -> list[ListedImage]:
@@ -153,10 +151,10 @@ def read_list(path: str, num_classes: int | None = None) -> list[ListedImage]:
     Raises:
       UserError: also if a line is malformed.
     """
-    images, _, problems = scan_list(path, num_classes)
+    images, problems = scan_list(path, num_classes)
     if problems:
         raise UserError(f'{path}, line {problems[0].line}: {problems[0].detail}')
-    return images
+    return list(images.values())
 
 
 def write_list(path: str, images: Iterable[tuple[str, int]]) -> None:
