@@ -105,7 +105,7 @@ def _is_current(
     finished: manifest.Manifest, plan: planning.Plan, earlier: Mapping[str, manifest.Shard]
 ) -> bool:
     """Returns whether a finished conversion is complete and equals the planned one."""
-    skipped = any(split.num_left_out for split in finished.splits.values())
+    skipped = any(split.num_skipped for split in finished.splits.values())
     return (
         not (skipped and plan.config.on_error == 'fail')
         and all(_is_unchanged(task, earlier) for task in plan.tasks)
@@ -200,7 +200,7 @@ def _check_images(plan: planning.Plan, built: Mapping[str, manifest.Shard]) -> l
       UserError: if there are problems that may not be skipped, or a split has no image at all.
     """
     found = plan.line_problems
-    found += [problem for shard in built.values() for problem in shard.left_out]
+    found += [problem for shard in built.values() for problem in shard.skipped]
     absent = plan.absent_classes({(problem.list_name, problem.line) for problem in found})
     found += absent
     if found:
@@ -224,8 +224,8 @@ def _make_manifest(plan: planning.Plan, built: Mapping[str, manifest.Shard]) -> 
     splits = {}
     for name, split in plan.splits.items():
         of_split = tuple(built[task.name] for task in split.tasks)
-        num_left_out = len(split.problems) + sum(len(shard.left_out) for shard in of_split)
-        splits[name] = manifest.Split(split.list_sha256, num_left_out, of_split)
+        num_skipped = len(split.problems) + sum(len(shard.skipped) for shard in of_split)
+        splits[name] = manifest.Split(split.list_sha256, num_skipped, of_split)
     return manifest.Manifest(
         plan.dataset_name,
         tuple(plan.class_names),
@@ -254,7 +254,7 @@ def _report_finished(
     """Prints what was converted, and what was skipped to stderr."""
     built = [shard for split in result.splits.values() for shard in split.shards]
     size = sum(shard.num_bytes for shard in built)
-    encoded = sum(shard.num_encoded_anew for shard in built)
+    encoded = sum(shard.num_reencoded for shard in built)
     print(
         f'{plan.dataset_name}: converted {plan}, {size / 1e6:.1f} MB in {plan.folder}'
         + (f'; {encoded} images were re-encoded as RGB JPEG' if encoded else '')
@@ -266,7 +266,7 @@ def _report_finished(
 
 def _warn(plan: planning.Plan, result: manifest.Manifest) -> None:
     """Prints to stderr what was skipped, and which counts differ from the catalogue."""
-    skipped = [f'{s.num_left_out} {name}' for name, s in result.splits.items() if s.num_left_out]
+    skipped = [f'{s.num_skipped} {name}' for name, s in result.splits.items() if s.num_skipped]
     counts = {name: split.num_images for name, split in result.splits.items()}
     warnings = catalogue.count_warnings(plan.dataset_name, result.num_classes, counts)
     if skipped:

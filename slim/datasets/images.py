@@ -15,6 +15,8 @@ from typing import NamedTuple, cast
 import simplejpeg
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from slim.configs import ConversionConfig
+
 # Pillow's names. Its other formats are excluded on purpose: EPS starts another program.
 FORMATS = ('JPEG', 'PNG', 'WEBP', 'BMP', 'GIF', 'TIFF')
 JPEG_FORMATS = ('JPEG', 'MPO')  # MPO is a JPEG with more pictures after the first.
@@ -65,7 +67,9 @@ class StoredImage(NamedTuple):
     is_untouched: bool
 
 
-def to_store(content: bytes, apply_exif_rotation: bool = False) -> StoredImage:
+def to_store(
+    content: bytes, apply_exif_rotation: bool = ConversionConfig.apply_exif_rotation
+) -> StoredImage:
     """Decodes an image file and returns what to store of it; equal contents give equal bytes.
 
     Args:

@@ -29,8 +29,8 @@ class Shard:
       source_sha256: digest of everything that the shard is made of: paths, labels, sizes and
         modification times of the image files, and the options. While it is unchanged, the shard
         need not be rebuilt.
-      num_encoded_anew: number of images that were re-encoded, not stored byte for byte.
-      left_out: problems of the images that were skipped.
+      num_reencoded: number of images that were re-encoded, not stored byte for byte.
+      skipped: problems of the images that were skipped.
     """
 
     name: str
@@ -38,8 +38,8 @@ class Shard:
     num_bytes: int
     sha256: str
     source_sha256: str
-    num_encoded_anew: int = 0
-    left_out: tuple[Problem, ...] = ()
+    num_reencoded: int = 0
+    skipped: tuple[Problem, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Returns all attributes except the name, ready for JSON."""
@@ -48,8 +48,8 @@ class Shard:
             'bytes': self.num_bytes,
             'sha256': self.sha256,
             'source_sha256': self.source_sha256,
-            'encoded_anew': self.num_encoded_anew,
-            'left_out': [list(problem) for problem in self.left_out],
+            'encoded_anew': self.num_reencoded,
+            'left_out': [list(problem) for problem in self.skipped],
         }
 
     @classmethod
@@ -74,12 +74,12 @@ class Split:
 
     Attributes:
       list_sha256: SHA-256 of the split list, hexadecimal.
-      num_left_out: number of images or lines of the list that were skipped.
+      num_skipped: number of images or lines of the list that were skipped.
       shards: shards in order.
     """
 
     list_sha256: str
-    num_left_out: int
+    num_skipped: int
     shards: tuple[Shard, ...]
 
     @property
@@ -90,7 +90,7 @@ class Split:
         return {
             'num_images': self.num_images,
             'num_shards': len(self.shards),
-            'num_left_out': self.num_left_out,
+            'num_left_out': self.num_skipped,
             'list_sha256': self.list_sha256,
             'shards': {shard.name: shard.to_json() for shard in self.shards},
         }

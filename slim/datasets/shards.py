@@ -39,7 +39,7 @@ class ShardTask:
     list_name: str
     images: Mapping[int, ListedImage]
     source_sha256: str
-    apply_exif_rotation: bool = False
+    apply_exif_rotation: bool
     check_only: bool = False
 
 
@@ -108,8 +108,8 @@ def convert_shard(task: ShardTask, count: Callable[[], None]) -> Shard:
         num_bytes=size,
         sha256=sha256,
         source_sha256=task.source_sha256,
-        num_encoded_anew=untouched.count(False),
-        left_out=tuple(problems),
+        num_reencoded=untouched.count(False),
+        skipped=tuple(problems),
     )
 
 

@@ -221,7 +221,7 @@ def test_unusable_images_are_skipped_on_request(tmp_path, capsys, num_workers):
     made = convert(folder, on_error='skip', num_workers=num_workers)
     assert sorted(sum(examples(folder, 'train'), [])) == sorted(good['train'])
     assert sum(examples(folder, 'validation'), []) == good['validation']
-    assert [split.num_left_out for split in made.splits.values()] == [1, 1]
+    assert [split.num_skipped for split in made.splits.values()] == [1, 1]
     assert [row[3] for row in reported(folder)] == ['empty', 'damaged']
     assert 'skipped 1 train and 1 validation' in capsys.readouterr().err
     # A second run has nothing to do and prints the same warning.

@@ -40,6 +40,15 @@ def test_a_split_is_described_by_its_files(tmp_path):
     assert validation.shards == (str(folder / 'validation_0'),)
 
 
+def test_a_labels_offset_reduces_the_number_of_outputs(tmp_path):
+    converted(tmp_path)
+    train = dataset.load_dataset(str(tmp_path), 'my_birds', 'train')
+    assert [train.num_output_classes(offset) for offset in (0, 1)] == [2, 1]
+    for offset in (-1, 2):
+        with pytest.raises(UserError, match=f'--labels_offset={offset} leaves no class of 2'):
+            train.num_output_classes(offset)
+
+
 def message_of(*arguments):
     with pytest.raises(UserError) as caught:
         dataset.load_dataset(*(str(argument) for argument in arguments))
