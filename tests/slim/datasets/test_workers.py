@@ -86,7 +86,7 @@ from slim import files
 from slim.datasets import workers
 
 def work(task, count):
-    print(os.getpid(), flush=True)
+    os.write(1, f"{os.getpid()}\\n".encode())
     while True:
         time.sleep(0.01)
         count()
@@ -117,6 +117,8 @@ def killed_owner(request, tmp_path):
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, 'PYTHONPATH': str(ROOT)},
+        # The kernel continues stopped processes of a group whose last parent outside it has ended.
+        start_new_session=True,
     )
     pids = [int(owner.stdout.readline()) for _ in range(2)]
     assert all(is_running(pid) for pid in pids) and owner.pid not in pids
