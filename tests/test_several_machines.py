@@ -123,8 +123,8 @@ def test_the_shares_of_the_machines_are_together_the_batch_of_one(data_dir, tiny
     dataset = load_dataset(str(data_dir), 'photos', 'train')
     preprocess = preprocessing_factory.get_jpeg_preprocessing('inception', is_training=True)
 
-    def batches(share=None, count=3):
-        given = {'position': position, 'share': share}
+    def batches(host_shard=None, count=3):
+        given = {'position': position, 'host_shard': host_shard}
         found = input_pipeline.training_batches(dataset, preprocess, 75, 8, 0, **given)
         return [tf.nest.map_structure(np.asarray, batch) for batch in found.take(count)]
 

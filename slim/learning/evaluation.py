@@ -60,7 +60,7 @@ class Evaluator:
           UserError: if a network is unknown or cannot take images of its size.
         """
         self._config, self._dataset = config, dataset
-        self._num_classes = dataset.classes_left(config.labels_offset)
+        self._num_classes = dataset.num_output_classes(config.labels_offset)
         self._members = ensemble.create_members(config, self._num_classes)
         # Every photograph is read once for all members, and made ready once for those that take
         # the same of it.

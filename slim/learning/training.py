@@ -74,7 +74,7 @@ def create_train_step(config, dataset, strategy):
     network = nets_factory.get_network(config.model_name)
     network_fn = nets_factory.get_network_fn(
         config.model_name,
-        dataset.classes_left(config.labels_offset),
+        dataset.num_output_classes(config.labels_offset),
         config.weight_decay,
         is_training=True,
         batch_norm_decay=config.batch_norm_decay,
@@ -161,7 +161,7 @@ def _batches(config, dataset, strategy, position):
 
     def dataset_fn(context):
         machines = context.num_input_pipelines
-        share = input_pipeline.HostShard(
+        host_shard = input_pipeline.HostShard(
             index=context.input_pipeline_id,
             count=machines,
             replicas=strategy.num_replicas_in_sync // machines,
@@ -174,7 +174,7 @@ def _batches(config, dataset, strategy, position):
             config.seed,
             position=position,
             labels_offset=config.labels_offset,
-            share=share,
+            host_shard=host_shard,
             num_readers=config.num_readers,
             num_threads=config.num_preprocessing_threads,
         )
