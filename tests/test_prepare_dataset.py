@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from slim.datasets import catalogue, duplicates, split_lists
+from slim.configs import PreparationConfig
+from slim.datasets import catalogue, split_lists
 from slim.datasets.layouts import LAYOUTS
 from tests import archives
 
@@ -88,7 +89,7 @@ def test_help_teaches_the_lists(env):
 
 def test_help_says_what_each_layout_needs_and_which_defaults_there_are(env):
     text = run(env, '--help').stdout
-    assert f'--max_distance (default: {duplicates.MAX_DISTANCE})' in text
+    assert f'--max_distance (default: {PreparationConfig.max_distance})' in text
     for name, layout in LAYOUTS.items():
         for part in (name, *layout.needs):
             assert part in text, part

@@ -65,3 +65,20 @@ def count_warnings(dataset_name: str, num_classes: int, num_images: Mapping[str,
         for what, found, expected in counts
         if found != expected
     ]
+
+
+# Names of the synthetic datasets, for messages: this package imports nothing from `slim.synthetic`.
+SYNTHETIC_DATASETS = (
+    'demo',
+    'demo_source',
+    'mini_nature',
+    'mini_objects',
+    'mini_nature_objects',
+    'mini_birds',
+    'mini_flowers',
+    'mini_butterflies',
+    'mini_leaves',
+    'mini_cars',
+    'mini_aircraft',
+    'mini_pots',
+)

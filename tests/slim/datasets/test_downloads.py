@@ -7,7 +7,8 @@ import gdown
 import pytest
 from gdown.download import get_url_from_gdrive_confirmation
 
-from slim.datasets import catalogue, downloads
+from slim.datasets import catalogue, download_index, downloads
+from slim.datasets.download_index import File, Item
 from slim.errors import UserError
 from tests.download_server import Served, md5, serve, sha256, tar_bytes, zip_bytes
 
@@ -22,19 +23,19 @@ def server():
 
 
 @pytest.fixture
-def places(tmp_path):
+def folders(tmp_path):
     roots = {name: str(tmp_path / name) for name in ('data', 'feature', 'checkpoints', 'top')}
-    return downloads.Places(**roots)
+    return downloads.Folders(**roots)
 
 
 @pytest.fixture
-def fetch(places):
+def fetch(folders):
     """`fetch(item, files..., **options)` fetches an item of these files, without waiting."""
 
     def run(*files, name='birds', folder='data/birds', **options):
-        item = downloads.Item(name, 'what', folder, files)
+        item = Item(name, 'what', folder, files)
         options = {'pauses': (), **options}
-        return downloads.fetch(name, catalogue={name: item}, places=places, **options)
+        return downloads.fetch(name, index={name: item}, folders=folders, **options)
 
     return run
 
@@ -47,14 +48,14 @@ def birds(tmp_path):
 def plain(server, content, name='list.txt', **fields):
     """A file of an item that is not unpacked, and that the server has."""
     server.served[name] = Served(content)
-    return downloads.File(name, urls=(server.url(name),), **fields)
+    return File(name, urls=(server.url(name),), **fields)
 
 
 def archive(server, content=ARCHIVE, name='CUB.tgz', **fields):
     """A file of an item that is unpacked, and that the server has."""
     fields = {'md5': md5(content), 'unpack': '.', 'holds': ('CUB/images.txt',), **fields}
     server.served[name] = Served(content)
-    return downloads.File(name, urls=(server.url(name),), **fields)
+    return File(name, urls=(server.url(name),), **fields)
 
 
 def names(folder):
@@ -236,7 +237,7 @@ def test_a_server_that_takes_the_gzip_of_a_tgz_for_an_encoding(server, fetch, bi
 
 
 def test_a_part_that_is_whole_already_is_not_asked_for_again(server, fetch, birds):
-    """Killed between the last byte and the checksum, at both places where the bytes may be."""
+    """Killed between the last byte and the checksum, at both folders where the bytes may be."""
     file = archive(server)
     server.served['CUB.tgz'].breaks.append(200_000)
     with pytest.raises(UserError):
@@ -306,7 +307,7 @@ def test_the_next_address_is_tried(server, fetch, birds, capsys):
     file = archive(server)
     server.served['moved.tgz'] = Served(b'<html>', content_type='text/html')
     urls = (server.url('gone.tgz'), server.url('moved.tgz'), *file.urls)
-    fetch(downloads.File(file.file, urls=urls, md5=file.md5, unpack='.', holds=file.holds))
+    fetch(File(file.file, urls=urls, md5=file.md5, unpack='.', holds=file.holds))
     assert (birds / 'CUB/images.txt').exists()
     warnings = capsys.readouterr().err.splitlines()
     assert '404' in warnings[0] and warnings[0].endswith(f'trying {urls[1]}')
@@ -454,7 +455,7 @@ def test_an_archive_with_two_checkpoints_stays_for_a_human(server, fetch, tmp_pa
 
 def by_hand(content=ARCHIVE, **fields):
     fields = {'unpack': '.', 'holds': ('CUB/images.txt',), **fields}
-    return downloads.File('CUB.tgz', by_hand='ask at http://x', md5=md5(content), **fields)
+    return File('CUB.tgz', by_hand='ask at http://x', md5=md5(content), **fields)
 
 
 def test_what_has_no_link_says_where_to_get_it_and_where_to_put_it(server, fetch, birds):
@@ -528,7 +529,7 @@ def test_one_process_at_a_time(server, fetch, birds):
 def shared(server, content, **fields):
     server.served['shared'] = Served(content)
     fields = {'unpack': '.', 'holds': ('CUB/images.txt',), **fields}
-    return downloads.File('data.zip', drive=server.url('shared'), **fields)
+    return File('data.zip', drive=server.url('shared'), **fields)
 
 
 def test_a_shared_file_is_fetched_recorded_and_unpacked(server, fetch, birds, capsys):
@@ -592,7 +593,7 @@ def test_what_the_file_sharing_site_says_becomes_one_line(monkeypatch, fetch, bi
 
     monkeypatch.setattr(gdown, 'download', download)
     with pytest.raises(UserError) as caught:
-        fetch(downloads.File('data.zip', drive='1abc', unpack='.'))
+        fetch(File('data.zip', drive='1abc', unpack='.'))
     assert str(caught.value) == (
         'https://drive.google.com/open?id=1abc is not handed out '
         '(Too many users have viewed this file recently.); open it in a browser, save it as '
@@ -605,7 +606,7 @@ def test_the_file_sharing_site_out_of_reach_gets_one_line(monkeypatch, fetch):
     # No network is needed to fail at a proxy that is not there.
     monkeypatch.setenv('HTTPS_PROXY', 'http://127.0.0.1:9')
     with pytest.raises(UserError, match='open.id=1abc: the connection failed'):
-        fetch(downloads.File('data.zip', drive='1abc', unpack='.'))
+        fetch(File('data.zip', drive='1abc', unpack='.'))
 
 
 # What the issue of this project and the 2018 README say of the thirteen checkpoints and the zips.
@@ -649,7 +650,7 @@ SUMS = {
 
 
 def test_the_catalogue_has_the_nine_sets_and_what_the_paper_released():
-    shipped = downloads.load_catalogue()
+    shipped = download_index.load_index()
     assert set(shipped) == {*catalogue.CATALOGUE, *DRIVE, 'inat_minival'}
     for name in catalogue.CATALOGUE:
         assert shipped[name].folder == f'data/{name}'
@@ -662,7 +663,7 @@ def test_the_catalogue_has_the_nine_sets_and_what_the_paper_released():
 
 
 def test_the_thirteen_checkpoints_lie_where_the_scripts_look(root):
-    shipped = downloads.load_catalogue()
+    shipped = download_index.load_index()
     prefixes = [
         os.path.join(item.folder, item.files[0].checkpoint)
         for item in shipped.values()
@@ -677,7 +678,7 @@ def test_the_thirteen_checkpoints_lie_where_the_scripts_look(root):
 
 
 def test_the_list_of_validation_images_is_fetched_into_a_folder(server, tmp_path):
-    [file] = downloads.load_catalogue()['inat_minival'].files
+    [file] = download_index.load_index()['inat_minival'].files
     assert file.urls == (
         'https://raw.githubusercontent.com/richardaecn/cvpr18-inaturalist-transfer/master/'
         'inat_minival.txt',
@@ -686,11 +687,11 @@ def test_the_list_of_validation_images_is_fetched_into_a_folder(server, tmp_path
     assert file.bytes == 784530
     content = b'train_val_images/Aves/a b.jpg\n'
     served = plain(server, content, file.file, sha256=sha256(content))
-    item = {'inat_minival': downloads.Item('inat_minival', 'list', '.', (served,))}
-    path = downloads.fetch('inat_minival', str(tmp_path / 'new'), catalogue=item)
+    item = {'inat_minival': Item('inat_minival', 'list', '.', (served,))}
+    path = downloads.fetch('inat_minival', str(tmp_path / 'new'), index=item)
     assert path == str(tmp_path / 'new/inat_minival.txt')
     assert names(tmp_path / 'new') == ['inat_minival.txt']
-    assert downloads.Places().path('.') == downloads.REPOSITORY
+    assert downloads.Folders().path('.') == downloads.REPOSITORY
 
 
 ITEM = "[birds]\nwhat = 'x'\nfolder = 'data/birds'\n[[birds.files]]\nfile = 'a.zip'\n"
@@ -719,16 +720,16 @@ def test_a_catalogue_with_a_mistake_is_refused(tmp_path, text, message):
     path = tmp_path / 'own.toml'
     path.write_text(text)
     with pytest.raises(UserError, match=f'own.toml.*{message}'):
-        downloads.load_catalogue(str(path))
+        download_index.load_index(str(path))
 
 
 def test_an_unknown_name_gets_the_nearest():
-    shipped = downloads.load_catalogue()
+    shipped = download_index.load_index()
     with pytest.raises(UserError, match='there is no cub to download; .*cub_200'):
-        downloads.select(shipped, 'cub')
+        download_index.select(shipped, 'cub')
     with pytest.raises(UserError, match='did you mean inception_v3_iNat_299'):
-        downloads.select(shipped, 'inception_v3_inat_299')
+        download_index.select(shipped, 'inception_v3_inat_299')
     with pytest.raises(UserError, match=r'inat2017 has no file train.zip; .*train_val2017\.zip'):
-        downloads.select(shipped, 'inat2017/train.zip')
-    [file] = downloads.select(shipped, 'inat2017/train_val2017.zip').files
+        download_index.select(shipped, 'inat2017/train.zip')
+    [file] = download_index.select(shipped, 'inat2017/train_val2017.zip').files
     assert file.file == 'train_val2017.zip'

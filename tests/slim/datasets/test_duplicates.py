@@ -10,6 +10,7 @@ import pytest
 import skimage.data
 from PIL import Image
 
+from slim.configs import PreparationConfig
 from slim.datasets import duplicates
 from slim.datasets.duplicates import Duplicate
 from slim.errors import UserError
@@ -56,10 +57,10 @@ def test_copies_are_near_and_other_photographs_far():
         hashes[name] = duplicates.perceptual_hash(encode(image, quality=92))
         for change, encoded in copies(name).items():
             distance = bits_between(hashes[name], duplicates.perceptual_hash(encoded))
-            assert distance <= duplicates.MAX_DISTANCE, (name, change)
+            assert distance <= PreparationConfig.max_distance, (name, change)
     values = list(hashes.values())
     apart = [bits_between(a, b) for n, a in enumerate(values) for b in values[:n]]
-    assert min(apart) > 2 * duplicates.MAX_DISTANCE
+    assert min(apart) > 2 * PreparationConfig.max_distance
 
 
 def test_an_image_without_contrast_has_no_hash():

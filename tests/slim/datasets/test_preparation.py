@@ -159,7 +159,7 @@ def test_whoever_is_killed_leaves_old_lists_new_lists_or_no_train_list(data, roo
         assert 'train.txt' not in found or found in (old, new)
         assert contents(folder) == new
         assert contents(folder, '.old') == old
-        assert not (folder / preparation.STAGE).exists()
+        assert not (folder / preparation.STAGING).exists()
     assert seen == {'old', 'new', 'no train list'}
 
 

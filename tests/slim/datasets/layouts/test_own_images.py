@@ -2,13 +2,13 @@ import collections
 
 import pytest
 
-from slim.datasets.layouts import free, listing
+from slim.datasets.layouts import listing, own_images
 from slim.errors import UserError
 from tests import archives
 
 
 def read_folders(folder, validation_share=0.2, seed=0):
-    found = free.read_folders(str(folder), validation_share, seed)
+    found = own_images.read_folders(str(folder), validation_share, seed)
     return found, listing.check(found)
 
 
@@ -128,7 +128,7 @@ def read_csv(tmp_path):
     def read(*lines, validation_share=0.5, encoding='utf-8'):
         path = tmp_path / 'list.csv'
         path.write_bytes('\n'.join(lines).encode(encoding))
-        found = free.read_csv(str(path), str(tmp_path), validation_share, 0)
+        found = own_images.read_csv(str(path), str(tmp_path), validation_share, 0)
         return found, listing.check(found)
 
     return read
