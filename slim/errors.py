@@ -13,6 +13,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
     >>> nearest('inception_v33', ['inception_v3', 'vgg_16'])
     '; did you mean inception_v3?'
+    >>> nearest('v3', ['inception_v3', 'vgg_16'])
+    '; did you mean inception_v3?'
     >>> nearest('x', ['inception_v3', 'vgg_16'])
     '; there are inception_v3, vgg_16'
     """

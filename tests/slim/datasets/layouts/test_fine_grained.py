@@ -26,11 +26,16 @@ def replace(path, old, new):
         ('image_class_labels.txt', '9 3', '9 4', 'class 4 of image 9 is not in classes.txt'),
         ('image_class_labels.txt', '9 3', '9 x', "image 9: 'x' is not a whole number"),
         ('image_class_labels.txt', '9 3', '9', "line 5: '9' cannot be parsed"),
-        ('image_class_labels.txt', '9 3', '9 3\n9 1', 'line 6: 9 is there twice'),
+        ('image_class_labels.txt', '9 3', '9 3\n9 1', 'line 6: 9 is listed twice'),
         ('train_test_split.txt', '7 0', '7 2', "image 7 has '2'; expected 1 (train) or 0 (test)"),
         ('classes.txt', '2 002', '5 extra\n2 002', 'the ids are not 1 to 4, each once'),
         ('classes.txt', '2 002', '-2 002', "'-2' is not a whole number"),
-        ('images.txt', '002.Laysan_Albatross/Laysan: on', '../../Laysan: on', 'leaves that folder'),
+        (
+            'images.txt',
+            '002.Laysan_Albatross/Laysan: on',
+            '../../Laysan: on',
+            'is outside that folder',
+        ),
         (
             'images.txt',
             '002.Laysan_Albatross/Laysan: on a deck.jpg',
@@ -80,12 +85,12 @@ def test_a_class_of_nabirds_must_have_a_name(read, miniature):
         read('nabirds', folder)
 
 
-def test_without_any_image_it_is_an_error(read, miniature):
+def test_an_archive_without_images_is_an_error(read, miniature):
     folder = miniature('nabirds')
     images = folder / 'nabirds/images'
     images.rename(folder / 'elsewhere')
     images.mkdir()
-    with pytest.raises(UserError, match='none of the 5 listed images is there: .*0817/0000139e'):
+    with pytest.raises(UserError, match='none of the 5 listed images exists: .*0817/0000139e'):
         read('nabirds', folder)
 
 
@@ -104,7 +109,12 @@ def test_without_any_image_it_is_an_error(read, miniature):
             '1400000',
             "line 4: '1400000' cannot be parsed",
         ),
-        ('aircraft', 'fgvc-aircraft-2013b/data/variants.txt', 'F/A-18', 'line 4: F/A-18 is there'),
+        (
+            'aircraft',
+            'fgvc-aircraft-2013b/data/variants.txt',
+            'F/A-18',
+            'line 4: F/A-18 is listed twice',
+        ),
         (
             'aircraft',
             'fgvc-aircraft-2013b/data/images_variant_test.txt',
@@ -137,7 +147,7 @@ def refused(read, name, folder):
     return str(caught.value)
 
 
-def test_the_labels_of_cars_may_lie_in_the_devkit(read, miniature):
+def test_the_labels_of_cars_may_be_in_the_devkit(read, miniature):
     folder = miniature('stanford_cars')
     expected, _ = read('stanford_cars', folder)
     name = 'cars_test_annos_withlabels.mat'
@@ -150,7 +160,7 @@ def test_the_labels_of_cars_may_lie_in_the_devkit(read, miniature):
 
 
 @pytest.mark.parametrize(('class_id', 'problem'), [(0, 'class 0 is not'), (4, 'not one of 1 to 3')])
-def test_a_class_of_cars_that_is_not_there_is_named(read, miniature, class_id, problem):
+def test_an_unknown_class_of_cars_is_named(read, miniature, class_id, problem):
     folder = miniature('stanford_cars')
     annotations = archives.cars_annotations([(1, '00001.jpg'), (class_id, '00002.jpg')])
     path = folder / 'cars_test_annos_withlabels.mat'
@@ -159,7 +169,7 @@ def test_a_class_of_cars_that_is_not_there_is_named(read, miniature, class_id, p
     assert f'{path}, 00002.jpg' in message and problem in message
 
 
-def test_the_annotations_of_test_cars_without_labels_are_no_labels(read, miniature):
+def test_annotations_of_test_cars_without_labels_are_refused(read, miniature):
     folder = miniature('stanford_cars')
     annotations = archives.structs(('bbox_x1', 'fname'), [(1, '00001.jpg'), (2, '00002.jpg')])
     scipy.io.savemat(folder / 'cars_test_annos_withlabels.mat', {'annotations': annotations})
@@ -201,7 +211,7 @@ def test_a_label_that_is_not_whole_is_named(read, miniature):
 
 
 @pytest.mark.parametrize('content', [b'', b'<html>Not found</html>' * 40, 'cut'])
-def test_a_file_that_is_no_matlab_file_is_named(read, miniature, content):
+def test_a_file_that_is_not_a_matlab_file_is_named(read, miniature, content):
     folder = miniature('stanford_dogs')
     path = folder / 'train_list.mat'
     path.write_bytes(path.read_bytes()[:-40] if content == 'cut' else content)
@@ -217,8 +227,8 @@ def test_dogs_have_as_many_labels_as_images(read, miniature):
 @pytest.mark.parametrize(
     ('labels', 'problem'),
     [
-        ([1, 1], 'class 1 is the folder n02085620-Chihuahua, and n02099429-curly'),
-        ([4, 1], 'class 4 is the folder'),
+        ([1, 1], 'class 1 has two folders, n02085620-Chihuahua and n02099429-curly'),
+        ([4, 1], 'class 3 has no images'),
         ([0, 1], 'class 0 is not'),
     ],
 )
@@ -227,6 +237,5 @@ def test_a_class_of_dogs_is_one_folder(read, miniature, labels, problem):
     files = ['n02099429-curly-coated_retriever/n02099429_33.jpg', 'n02085620-Chihuahua/1.jpg']
     if labels[0] == 4:
         files[0] = 'n4-x/1.jpg'
-        problem = 'there is no image of class 3'
     archives.dogs_list(folder / 'test_list.mat', files, labels)
     assert problem in refused(read, 'stanford_dogs', folder)
