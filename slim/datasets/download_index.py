@@ -45,12 +45,19 @@ class File:
         return f'md5:{self.md5}' if self.md5 else None
 
     @property
+    def address(self) -> str:
+        """First address; for a file on the file-sharing site, its page."""
+        if not self.drive:
+            return self.urls[0]
+        is_address = '://' in self.drive
+        return self.drive if is_address else f'https://drive.google.com/open?id={self.drive}'
+
+    @property
     def source(self) -> str:
         """Name of the server, or how to get the file by hand."""
         if self.by_hand:
             return f'by hand: {self.by_hand}'
-        address = drive_address(self.drive) if self.drive else self.urls[0]
-        return urllib.parse.urlsplit(address).netloc
+        return urllib.parse.urlsplit(self.address).netloc
 
 
 @dataclass(frozen=True)
@@ -61,15 +68,6 @@ class Item:
     what: str
     folder: str
     files: tuple[File, ...]
-
-
-def drive_address(drive: str) -> str:
-    """Returns the address of a file on the file-sharing site; an address is returned unchanged.
-
-    >>> drive_address('1g3bsmBrKPRbah4EDNnC_IgDk8N4uAZaY')
-    'https://drive.google.com/open?id=1g3bsmBrKPRbah4EDNnC_IgDk8N4uAZaY'
-    """
-    return drive if '://' in drive else f'https://drive.google.com/open?id={drive}'
 
 
 def load_index(path: str | None = None) -> dict[str, Item]:

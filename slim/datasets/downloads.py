@@ -283,14 +283,10 @@ def _download_first(
 ) -> str:
     """Downloads a file from the first of its addresses that has it; returns its path."""
     if file.drive:
-        return http_download.from_drive(
-            file.drive, staging, file.file, known_hash, file.bytes, pauses
-        )
+        return http_download.from_drive(staging, file, known_hash, pauses)
     for url, following in zip(file.urls, [*file.urls[1:], None], strict=True):
         try:
-            return http_download.from_address(
-                url, staging, file.file, known_hash, file.bytes, pauses
-            )
+            return http_download.from_address(url, staging, file, known_hash, pauses)
         except UserError as error:
             if following is None:
                 raise
@@ -308,8 +304,9 @@ def _check_existing(file: File, path: str) -> None:
     """
     folder = os.path.dirname(path)
     known_hash = _known_hash(file, folder)
-    if mistake := http_download.find_mistake(path, known_hash, file.bytes):
-        raise UserError(f'{path} {mistake}; remove it, and get it again')
+    if mistake := http_download.find_mistake(path, file.bytes, known_hash):
+        advice = 'get it again' if file.by_hand else 'run the same command again'
+        raise UserError(f'{path} {mistake}; remove it and {advice}')
     if known_hash is None:
         _record_hash(file, path, folder)
 

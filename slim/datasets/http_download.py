@@ -28,7 +28,7 @@ from tqdm import tqdm
 
 from slim import files
 from slim.datasets.archives import check_space, size_text
-from slim.datasets.download_index import drive_address
+from slim.datasets.download_index import File
 from slim.errors import UserError
 
 BLOCK = 1 << 16  # bytes
@@ -91,19 +91,18 @@ def is_html(path: str) -> bool:
     return start.startswith((b'<!doctype html', b'<html'))
 
 
-def find_mistake(path: str, known_hash: str | None, size: int | None) -> str | None:
+def find_mistake(path: str, size: int | None, known_hash: str | None) -> str | None:
     """Returns the reason why a file cannot be the expected one, as a verb phrase, or None.
 
     Args:
       path: path of the file.
-      known_hash: 'md5:...' or 'sha256:...'; None matches every file.
       size: expected size in bytes; None matches every file.
+      known_hash: 'md5:...' or 'sha256:...'; None matches every file.
     """
     if is_html(path):
         return WEB_PAGE
-    actual_size = os.path.getsize(path)
-    if size not in (None, actual_size):
-        return f'has {actual_size} bytes, expected {size}'
+    if mistake := _wrong_size(os.path.getsize(path), size):
+        return mistake
     if known_hash is not None:
         algorithm, _, expected = known_hash.partition(':')
         actual = pooch.file_hash(path, algorithm)
@@ -115,31 +114,35 @@ def find_mistake(path: str, known_hash: str | None, size: int | None) -> str | N
     return None
 
 
-def _check(path: str, source: str, known_hash: str | None, size: int | None) -> str:
-    """Returns `path`; raises `Refused` if it is not the expected file."""
-    if known_hash:
-        print(f'{source}: computing the checksum', flush=True)  # Takes minutes for many GB.
-    if mistake := find_mistake(path, known_hash, size):
+def _wrong_size(size: int | None, expected: int | None) -> str | None:
+    differs = None not in (size, expected) and size != expected
+    return f'has {size} bytes, expected {expected}' if differs else None
+
+
+def _refuse(source: str, mistake: str | None) -> None:
+    """Raises `Refused` if there is a mistake."""
+    if mistake:
         raise Refused(f'{source}: refused: the file {mistake}')
+
+
+def _checked(path: str, source: str, file: File, known_hash: str | None) -> str:
+    """Returns the path of a complete file; raises `Refused` if it is not the expected one."""
+    if known_hash:
+        print(f'{file.file}: computing the checksum', flush=True)  # Takes minutes for many GB.
+    _refuse(source, find_mistake(path, file.bytes, known_hash))
     return path
 
 
 def from_address(
-    url: str,
-    folder: str,
-    name: str,
-    known_hash: str | None = None,
-    size: int | None = None,
-    pauses: Sequence[float] = PAUSES,
+    url: str, folder: str, file: File, known_hash: str | None, pauses: Sequence[float] = PAUSES
 ) -> str:
     """Downloads a file from a plain address.
 
     Args:
       url: http or https address.
       folder: existing folder for this file alone; the part that an earlier run left is resumed.
-      name: name of the file, for messages.
+      file: name and size of the file.
       known_hash: 'md5:...' or 'sha256:...'; None: only the size is checked.
-      size: size in bytes if it is known.
       pauses: seconds before each consecutive retry that receives nothing.
 
     Returns:
@@ -150,7 +153,7 @@ def from_address(
       UserError: if the server cannot be reached or answers with an error, the connection breaks, or
         the disk is full; what has arrived is kept.
     """
-    download = _Download(url, folder, name, known_hash is not None, size)
+    download = _Download(url, folder, file, known_hash is not None)
     remaining = iter(pauses)
     while True:
         before = download.have()
@@ -167,7 +170,7 @@ def from_address(
             if pause is None or not download.have():
                 raise
             time.sleep(pause)
-    return _check(download.part, url, known_hash, size)
+    return _checked(download.part, url, file, known_hash)
 
 
 @dataclass(frozen=True)
@@ -176,9 +179,8 @@ class _Download:
 
     url: str
     folder: str
-    name: str
+    file: File
     has_hash: bool
-    size: int | None
 
     @property
     def part(self) -> str:
@@ -226,31 +228,28 @@ class _Download:
             raise UserError(f'{self.url}: {status}; has the file moved?')
         headers = response.headers
         if headers.get('Content-Type', '').startswith('text/html'):
-            raise Refused(f'{self.url}: refused: the file {WEB_PAGE}')
+            _refuse(self.url, WEB_PAGE)
         if known is None or response.status_code == 200:
             length = headers.get('Content-Length', '')
             total = int(length) if length.isdecimal() else None
             known = _Known(self.url, total, headers.get('ETag'), headers.get('Last-Modified'))
-            if None not in (total, self.size) and total != self.size:
-                raise Refused(
-                    f'{self.url}: refused: the file has {total} bytes, expected {self.size}'
-                )
+            _refuse(self.url, _wrong_size(total, self.file.bytes))
             have = 0
             with contextlib.suppress(FileNotFoundError):
                 os.remove(self.part)  # Before the properties of its file are replaced.
             _write_known(self.folder, known)
         if known.size is not None:
-            check_space(self.folder, known.size - have, f'for the rest of {self.name}')
+            check_space(self.folder, known.size - have, f'for the rest of {self.file.file}')
         with (
-            _progress_bar(self.name, known.size, have) as bar,
+            _progress_bar(self.file.file, known.size, have) as bar,
             _report_full_disk(self.part),
-            open(self.part, 'ab') as file,
+            open(self.part, 'ab') as output,
         ):
             # Not decoded: some servers declare the gzip of a .tgz as a transfer encoding.
             for block in response.raw.stream(BLOCK, decode_content=False):
-                file.write(block)
+                output.write(block)
                 bar.update(len(block))
-        expected = known.size if self.size is None else self.size
+        expected = known.size if self.file.bytes is None else self.file.bytes
         if expected is not None and self.have() < expected and not is_html(self.part):
             raise _Broken(f'{self.url}: the connection ended early; {RESUMES}')
 
@@ -300,12 +299,7 @@ def _progress_bar(name: str, total: int | None, have: int = 0) -> tqdm:
 
 
 def from_drive(
-    drive: str,
-    folder: str,
-    name: str,
-    known_hash: str | None = None,
-    size: int | None = None,
-    pauses: Sequence[float] = PAUSES,
+    folder: str, file: File, known_hash: str | None, pauses: Sequence[float] = PAUSES
 ) -> str:
     """Downloads a file from the file-sharing site.
 
@@ -314,8 +308,8 @@ def from_drive(
     unpacked.
 
     Args:
-      drive: id of the file, or its address.
-      folder, name, known_hash, size: as in `from_address`.
+      folder, known_hash: as in `from_address`.
+      file: a file with the field `drive`.
       pauses: as in `from_address`; only their number counts.
 
     Returns:
@@ -325,17 +319,17 @@ def from_drive(
       NotShared: if the site does not let this program download the file.
       Refused, UserError: as in `from_address`.
     """
-    address, output = drive_address(drive), os.path.join(folder, name)
+    address, output = file.address, os.path.join(folder, file.file)
     try:
         with _report_full_disk(output):
             try:
-                _download_shared(address, output, size, len(pauses))
+                _download_shared(file, output, len(pauses))
             except _Changed:
                 for part in glob.glob(glob.escape(output) + '*.part'):
                     os.remove(part)
                 with contextlib.suppress(FileNotFoundError):
                     os.remove(os.path.join(folder, 'known.json'))
-                _download_shared(address, output, size, len(pauses))
+                _download_shared(file, output, len(pauses))
     except gdown.exceptions.FileURLRetrievalError as error:
         # Its context is the site's message; the error itself adds advice to it.
         raise NotShared(f'{address} cannot be downloaded ({error.__context__ or error})') from error
@@ -343,33 +337,32 @@ def from_drive(
         raise UserError(
             f'{address}: {_reason(error)}; what has arrived is kept, {RESUMES}'
         ) from error
-    return _check(output, address, known_hash, size)
+    return _checked(output, address, file, known_hash)
 
 
-def _download_shared(address: str, output: str, size: int | None, retries: int) -> None:
+def _download_shared(file: File, output: str, retries: int) -> None:
     """Runs gdown, which keeps a part of its own beside `output`.
 
     Raises:
       _Changed: if the part is useless.
-      Refused: if the site announces another size than `size`.
+      Refused: if the site announces a wrong size.
     """
-    folder, name = os.path.split(output)
+    folder = os.path.dirname(output)
 
     def on_progress(have: int, total: int | None) -> None:
         if total is not None and bar.total != total:
-            if size not in (None, total):
-                raise Refused(f'{address}: refused: the file has {total} bytes, expected {size}')
-            if _read_known(folder) not in (None, known := _Known(address, total)):
+            _refuse(file.address, _wrong_size(total, file.bytes))
+            if _read_known(folder) not in (None, known := _Known(file.address, total)):
                 raise _Changed
-            check_space(folder, total - have, f'for the rest of {name}')
+            check_space(folder, total - have, f'for the rest of {file.file}')
             _write_known(folder, known)
             bar.total = total
         bar.update(have - bar.n)
 
-    with _progress_bar(name, None) as bar:
+    with _progress_bar(file.file, None) as bar:
         try:
             gdown.download(
-                address,
+                file.address,
                 output,
                 quiet=True,
                 resume=True,

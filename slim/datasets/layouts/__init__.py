@@ -13,24 +13,20 @@ its family and add a row here. `own_images` reads folders and CSV files of any o
     readers.py        reads text files, MATLAB files and folders
 """
 
-import types
-
 from slim.datasets.layouts import fine_grained, imagenet, inaturalist
 from slim.datasets.layouts.listing import Layout, Listing
 
 # Keys are the names of `catalogue.CATALOGUE`.
-LAYOUTS = types.MappingProxyType(
-    {
-        'cub_200': fine_grained.CUB_200,
-        'nabirds': fine_grained.NABIRDS,
-        'aircraft': fine_grained.AIRCRAFT,
-        'flower_102': fine_grained.FLOWER_102,
-        'food_101': fine_grained.FOOD_101,
-        'stanford_cars': fine_grained.STANFORD_CARS,
-        'stanford_dogs': fine_grained.STANFORD_DOGS,
-        'ILSVRC2012': imagenet.ILSVRC2012,
-        'inat2017': inaturalist.INAT2017,
-    }
-)
+LAYOUTS = {
+    'cub_200': fine_grained.CUB_200,
+    'nabirds': fine_grained.NABIRDS,
+    'aircraft': fine_grained.AIRCRAFT,
+    'flower_102': fine_grained.FLOWER_102,
+    'food_101': fine_grained.FOOD_101,
+    'stanford_cars': fine_grained.STANFORD_CARS,
+    'stanford_dogs': fine_grained.STANFORD_DOGS,
+    'ILSVRC2012': imagenet.ILSVRC2012,
+    'inat2017': inaturalist.INAT2017,
+}
 
 __all__ = ['LAYOUTS', 'Layout', 'Listing']

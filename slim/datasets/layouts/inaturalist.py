@@ -4,43 +4,13 @@ The paper (section 4.1) trains on the training set and 90% of the validation set
 the rest, the "minival" set. `inat_minival.txt` lists it: 9,697 images, one path per line.
 """
 
-import hashlib
 import json
 import os
-import pathlib
 from typing import Any
 
 from slim.datasets.layouts import readers
 from slim.datasets.layouts.listing import Layout, Listing, listing
 from slim.errors import UserError
-
-MINIVAL_NAME = 'inat_minival.txt'
-MINIVAL_SHA256 = '35cf431f20792f43e43be77aca5538aac84228cf2d2f09c285ea0a7b117f53ce'
-REPOSITORY = pathlib.Path(__file__).parents[3]
-
-
-def official_minival(folder: str | os.PathLike = REPOSITORY) -> str:
-    """Returns the path of the paper's list; downloads it if it is missing.
-
-    Args:
-      folder: folder of the list.
-
-    Raises:
-      UserError: if the list cannot be downloaded, or a different file has its name.
-    """
-    path = os.path.join(folder, MINIVAL_NAME)
-    if not os.path.exists(path):
-        from slim.datasets import downloads
-
-        path = downloads.fetch('inat_minival', str(folder))
-    with open(path, 'rb') as file:
-        digest = hashlib.file_digest(file, 'sha256').hexdigest()
-    if digest != MINIVAL_SHA256:
-        raise UserError(
-            f"{path} is not the paper's list: its SHA-256 is {digest}, not {MINIVAL_SHA256}; "
-            'remove it, and the next run downloads it'
-        )
-    return path
 
 
 def _load(path: str) -> dict[str, Any]:
@@ -135,8 +105,17 @@ def read(root: str, minival_path: str) -> Listing:
     return listing(root, [*train.items(), *rest], chosen.items(), names, notes=notes)
 
 
+def _read_official(root: str) -> Listing:
+    """Reads the dataset with the paper's list, which is downloaded to the repository if missing.
+
+    Raises:
+      UserError: as `read`, or if the list cannot be downloaded, or is another file.
+    """
+    from slim.datasets import downloads
+
+    return read(root, downloads.fetch('inat_minival'))
+
+
 INAT2017 = Layout(
-    ('inat2017',),
-    ('train2017.json', 'val2017.json', 'train_val_images/'),
-    lambda root: read(root, official_minival()),
+    ('inat2017',), ('train2017.json', 'val2017.json', 'train_val_images/'), _read_official
 )

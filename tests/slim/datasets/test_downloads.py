@@ -488,7 +488,7 @@ def test_a_manual_download_is_checked_unpacked_and_kept(fetch, birds):
 def test_a_wrong_manual_download_is_not_changed(fetch, birds, content, fields, message):
     birds.mkdir(parents=True)
     (birds / 'CUB.tgz').write_bytes(content)
-    with pytest.raises(UserError, match=f'CUB.tgz {message}.*; remove it, and get it again'):
+    with pytest.raises(UserError, match=f'CUB.tgz {message}.*; remove it and get it again'):
         fetch(by_hand(**fields))
     assert names(birds) == ['CUB.tgz']
     assert (birds / 'CUB.tgz').read_bytes() == content
@@ -540,8 +540,8 @@ def test_a_process_that_waited_for_another_does_not_download_again(server, fetch
     assert names(birds) == ['CUB']
 
 
-# Tests cannot access the file-sharing site. gdown accepts any address, and only skips the search for
-# the file behind a link.
+# Tests cannot access the file-sharing site. gdown accepts any address, and only skips the search
+# for the file behind a link.
 
 
 def shared(server, content, **fields):

@@ -3,7 +3,8 @@ import json
 
 import pytest
 
-from slim.datasets.layouts import inaturalist, listing
+from slim.datasets import downloads
+from slim.datasets.layouts import LAYOUTS, listing
 from slim.errors import UserError
 from tests import archives
 
@@ -93,21 +94,26 @@ def test_an_image_twice_in_the_list_is_an_error(read, folder):
     assert 'minival.txt, line 2' in refused(read, folder)
 
 
-def test_a_list_other_than_the_papers_is_refused(tmp_path):
+@pytest.mark.parametrize(
+    ('size', 'mistake'), [(6, 'has 6 bytes, expected 784530'), (784530, 'its sha256 is')]
+)
+def test_a_list_other_than_the_papers_is_refused(tmp_path, monkeypatch, size, mistake):
     path = tmp_path / 'inat_minival.txt'
-    path.write_text('a.jpg\n')
-    with pytest.raises(UserError, match="is not the paper's list: its SHA-256 is .*; remove it"):
-        inaturalist.official_minival(tmp_path)
-    assert path.read_text() == 'a.jpg\n'
+    path.write_text('a' * size)
+    monkeypatch.setattr(downloads.Folders, 'path', lambda self, folder: str(tmp_path))
+    with pytest.raises(UserError, match=f'{path} .*{mistake}.*; remove it and run the same'):
+        LAYOUTS['inat2017'].read(str(tmp_path))
+    assert path.read_text() == 'a' * size
 
 
-def test_the_papers_list(tmp_path, official_minival):
+def test_the_papers_list(tmp_path, official_minival, monkeypatch):
     """Reads the real list, with annotations of iNaturalist 2017 made for it."""
     images = official_minival.read_text('utf-8').split('\n')[:-1]
     assert len(images) == MINIVAL_IMAGES
     archives.inat2017_for(tmp_path, images)
     (tmp_path / 'inat_minival.txt').symlink_to(official_minival)
-    found = inaturalist.read(str(tmp_path), inaturalist.official_minival(tmp_path))
+    monkeypatch.setattr(downloads.Folders, 'path', lambda self, folder: str(tmp_path))
+    found = LAYOUTS['inat2017'].read(str(tmp_path))
     [warning] = listing.check(found)
     assert 'listed images are missing' in warning and list(found.notes) == []
     assert [path for path, _ in found.images['validation']] == images
