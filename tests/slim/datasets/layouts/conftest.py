@@ -8,7 +8,7 @@ from tests import archives
 
 @pytest.fixture
 def read():
-    """Returns `read(name, folder)`, which reads a layout; for iNaturalist with a list of its own."""
+    """Returns `read(name, folder)`, which reads a layout; for iNaturalist with its own list."""
 
     def read(name, folder):
         root = listing.locate(name, LAYOUTS[name], str(folder))
