@@ -49,7 +49,6 @@ class Folders:
 
 def fetch(
     name: str,
-    folder: str | None = None,
     *,
     index: Mapping[str, Item] | None = None,
     folders: Folders | None = None,
@@ -60,7 +59,6 @@ def fetch(
 
     Args:
       name: name of the item, or 'name/file' for one of its files.
-      folder: target folder; None: the item's own.
       index: download index by name (see `load_index`); None: the project's own.
       folders: folders that the items' own folders are in.
       keep_archives: whether to keep unpacked archives. Archives that were not downloaded by this
@@ -77,7 +75,7 @@ def fetch(
       OSError: if a file cannot be written.
     """
     item = select(index or load_index(), name)
-    folder = folder or (folders or Folders()).path(item.folder)
+    folder = (folders or Folders()).path(item.folder)
     absent = [file for file in item.files if file.by_hand and state(file, folder) == MISSING]
     errors = []
     if absent:

@@ -20,6 +20,7 @@ import os
 import struct
 import warnings
 import zlib
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -92,8 +93,9 @@ class _ImageList:
     paths: list[str]
     sizes: np.ndarray  # int64 [images], bytes; -1 without a file
     digests: dict[int, bytes] = field(default_factory=dict)  # index -> SHA-256, if needed
-    hashes: list[int] = field(default_factory=list)  # perceptual hashes, 64 bits
-    hashed: list[int] = field(default_factory=list)  # index of the image of each of `hashes`
+    # Perceptual hashes, uint64, and the index of the image of each. Arrays, to save memory.
+    hashes: array = field(default_factory=lambda: array('Q'))
+    hashed: array = field(default_factory=lambda: array('q'))
 
 
 def perceptual_hash(encoded: bytes) -> int | None:
@@ -208,7 +210,7 @@ def _compare(
 ) -> list[Duplicate]:
     """Returns the duplicates of two lists, in the order of the first."""
     rows, columns, distances = close_pairs(
-        np.array(first.hashes, np.uint64), np.array(second.hashes, np.uint64), max_distance, bar
+        np.array(first.hashes), np.array(second.hashes), max_distance, bar
     )
     pairs = {
         (first.hashed[row], second.hashed[column]): ('near', int(distance))
@@ -266,14 +268,12 @@ def find_duplicates(
         lists += others
     flat, unreadable = _add_fingerprints(lists, compared, num_workers, progress)
     duplicates = []
-    with _progress_bar(
-        sum(len(first.hashes) for first, _ in compared), 'comparing', progress
-    ) as bar:
+    total = sum(len(first.hashes) for first, _ in compared)
+    with _progress_bar(total, 'comparing', progress) as bar:
         for first, second in compared:
             duplicates += _compare(first, second, max_distance, bar)
-    return Report(
-        tuple(duplicates), sum(len(each.paths) for each in lists), flat, tuple(unreadable)
-    )
+    num_images = sum(len(images.paths) for images in lists)
+    return Report(tuple(duplicates), num_images, flat, tuple(unreadable))
 
 
 def _progress_bar(total: int, what: str, progress: bool) -> tqdm:

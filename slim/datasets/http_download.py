@@ -250,8 +250,11 @@ class _Download:
                 output.write(block)
                 bar.update(len(block))
         expected = known.size if self.file.bytes is None else self.file.bytes
-        if expected is not None and self.have() < expected and not is_html(self.part):
+        if is_html(self.part):
+            _refuse(self.url, WEB_PAGE)
+        if expected is not None and self.have() < expected:
             raise _Broken(f'{self.url}: the connection ended early; {RESUMES}')
+        _refuse(self.url, _wrong_size(self.have(), expected))
 
 
 def _continues(response: requests.Response, known: _Known, have: int) -> bool:

@@ -706,7 +706,8 @@ def test_the_list_of_validation_images_is_downloaded_into_a_folder(server, tmp_p
     content = b'train_val_images/Aves/a b.jpg\n'
     served = plain(server, content, file.file, sha256=sha256(content))
     item = {'inat_minival': Item('inat_minival', 'list', '.', (served,))}
-    path = downloads.fetch('inat_minival', str(tmp_path / 'new'), index=item)
+    folders = downloads.Folders(top=str(tmp_path / 'new'))
+    path = downloads.fetch('inat_minival', index=item, folders=folders)
     assert path == str(tmp_path / 'new/inat_minival.txt')
     assert names(tmp_path / 'new') == ['inat_minival.txt']
     assert downloads.Folders().path('.') == downloads.REPOSITORY
