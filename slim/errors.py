@@ -13,12 +13,17 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
     >>> nearest('inception_v33', ['inception_v3', 'vgg_16'])
     '; did you mean inception_v3?'
+    >>> nearest('v3', ['inception_v3', 'vgg_16'])
+    '; did you mean inception_v3?'
     >>> nearest('x', ['inception_v3', 'vgg_16'])
     '; there are inception_v3, vgg_16'
     """
     known = list(known)
     folded = {other.lower(): other for other in known}
-    close = difflib.get_close_matches(name.lower(), folded, n=3, cutoff=0.6)
+    close = [
+        folded[key] for key in difflib.get_close_matches(name.lower(), folded, n=3, cutoff=0.6)
+    ]
+    close = close or [other for other in known if name.lower() in other.lower()][:3]
     if close:
-        return f'; did you mean {", ".join(folded[other] for other in close)}?'
-    return f'; there are {", ".join(known)}'
+        return f'; did you mean {", ".join(close)}?'
+    return f'; there are {", ".join(known[:50])}{", ..." if len(known) > 50 else ""}'

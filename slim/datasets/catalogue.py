@@ -76,20 +76,3 @@ def count_warnings(dataset_name: str, num_classes: int, num_images: Mapping[str,
         for unit, count, expected in counts
         if count != expected
     ]
-
-
-SYNTHETIC_DATASETS = (
-    'demo',
-    'demo_source',
-    'mini_nature',
-    'mini_objects',
-    'mini_nature_objects',
-    'mini_birds',
-    'mini_flowers',
-    'mini_butterflies',
-    'mini_leaves',
-    'mini_cars',
-    'mini_aircraft',
-    'mini_pots',
-)
-# A test compares these names with slim/synthetic/registry.py, which nothing here imports.
