@@ -14,12 +14,9 @@ _seed: contextvars.ContextVar[tuple | None] = contextvars.ContextVar('dropout_se
 
 @contextlib.contextmanager
 def dropout_seed(seed: tf.Tensor) -> Iterator[None]:
-    """Makes each `dropout` built in this context draw a mask of its own from `seed`.
+    """Makes each `dropout` in this context draw its own mask from `seed`, an integer tensor [2].
 
     The masks are numbered in the order in which the layers are built.
-
-    Args:
-      seed: integer tensor [2].
     """
     token = _seed.set((seed, itertools.count()))
     try:

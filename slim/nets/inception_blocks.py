@@ -7,7 +7,8 @@ parallel layers.
 """
 
 import contextlib
-from collections.abc import Callable, Mapping
+import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -26,6 +27,10 @@ class Conv(NamedTuple):
     stride: int = 1
     padding: str = 'SAME'
     rate: int = 1
+
+
+# Convolution that halves the feature map, as `MaxPool` does.
+Reduce = functools.partial(Conv, stride=2, padding='VALID')
 
 
 class MaxPool(NamedTuple):
@@ -59,14 +64,14 @@ class Residual(NamedTuple):
 Layer = Conv | MaxPool | AvgPool | Residual | list | tuple
 
 
-def revise(layer: Layer, change: Callable[[Layer], Layer]) -> Layer:
-    """Returns a layer of a table with `change` applied to each convolution and pooling in it."""
-    match layer:
-        case Conv() | MaxPool() | AvgPool():
-            return change(layer)
-        case Residual():
-            return layer._replace(branches=tuple(revise(part, change) for part in layer.branches))
-    return type(layer)(revise(part, change) for part in layer)
+def revise(layer: Layer, kinds: Any, change: Callable[[Any], Layer]) -> Layer:
+    """Returns a layer of a table with `change` applied to every layer of class `kinds` in it."""
+    if isinstance(layer, Residual):
+        branches = tuple(revise(branch, kinds, change) for branch in layer.branches)
+        return layer._replace(branches=branches)
+    if isinstance(layer, Conv | MaxPool | AvgPool):
+        return change(layer) if isinstance(layer, kinds) else layer
+    return type(layer)(revise(part, kinds, change) for part in layer)
 
 
 def _apply(layer: Layer, net: tf.Tensor) -> tf.Tensor:
@@ -117,39 +122,49 @@ def _add_residuals(layer: Residual, net: tf.Tensor, use_se: bool) -> tf.Tensor:
 
 
 def build(
-    layers: Mapping[str, Layer], inputs: tf.Tensor, final_endpoint: str, use_se: bool = False
+    layers: dict[str, Layer],
+    default_scope: str,
+    inputs: tf.Tensor,
+    final_endpoint: str | None = None,
+    scope: str | Any = None,
+    use_se: bool = False,
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-    """Applies a table of layers in the current variable scope.
+    """Builds a network without its heads from a table of layers.
 
     Args:
       layers: table from scope to layer.
-      inputs: float [batch, height, width, 3].
-      final_endpoint: key of the last layer to apply.
+      default_scope: variable scope if `scope` is None.
+      inputs: float [batch, height, width, 3] in [-1, 1].
+      final_endpoint: key of the last layer to apply; None: the last of all.
+      scope: variable scope.
       use_se: whether a Squeeze-and-Excitation block follows every Inception block; in a residual
         block it scales the residual.
 
     Returns:
-      The activation at `final_endpoint` and a dictionary from each key up to it to its activation.
+      The activation at `final_endpoint`, and a dictionary from each key up to it to its activation
+      [batch, height', width', channels].
 
     Raises:
-      ValueError: if `layers` does not have the key `final_endpoint`.
+      ValueError: if the end point is unknown or the image too small.
     """
+    final_endpoint = final_endpoint or next(reversed(layers))
     if final_endpoint not in layers:
         raise ValueError(f'unknown end point {final_endpoint}; choose from {", ".join(layers)}')
     net, end_points = inputs, {}
-    for name, layer in layers.items():
-        if isinstance(layer, Residual):
-            with tf.compat.v1.variable_scope(name):
-                net = _add_residuals(layer, net, use_se)
-        elif type(layer) is tuple:  # An Inception block; the layers are named tuples.
-            with tf.compat.v1.variable_scope(name):
-                net = _apply_branches(layer, net)
-                net = se_block(net) if use_se else net
-        else:
-            net = _apply(layer, net)
-        end_points[name] = net
-        if name == final_endpoint:
-            break
+    with tf.compat.v1.variable_scope(scope, default_scope, [inputs]):
+        for name, layer in layers.items():
+            if isinstance(layer, Residual):
+                with tf.compat.v1.variable_scope(name):
+                    net = _add_residuals(layer, net, use_se)
+            elif type(layer) is tuple:  # An Inception block; the layers are named tuples.
+                with tf.compat.v1.variable_scope(name):
+                    net = _apply_branches(layer, net)
+                    net = se_block(net) if use_se else net
+            else:
+                net = _apply(layer, net)
+            end_points[name] = net
+            if name == final_endpoint:
+                break
     return net, end_points
 
 

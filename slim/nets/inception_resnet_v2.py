@@ -13,7 +13,15 @@ import tensorflow as tf
 
 from slim.compat import tf_slim
 from slim.nets import inception_blocks
-from slim.nets.inception_blocks import AuxiliaryHead, AvgPool, Conv, Layer, MaxPool, Residual
+from slim.nets.inception_blocks import (
+    AuxiliaryHead,
+    AvgPool,
+    Conv,
+    Layer,
+    MaxPool,
+    Reduce,
+    Residual,
+)
 
 # Comments on the right: sizes of the feature maps for images of 299x299 pixels.
 
@@ -46,7 +54,7 @@ BLOCK8 = (  # The paper's figure 19.
 )
 
 LAYERS: dict[str, Layer] = {
-    'Conv2d_1a_3x3': Conv(32, (3, 3), 'Conv2d_1a_3x3', stride=2, padding='VALID'),  # 149x149x32
+    'Conv2d_1a_3x3': Reduce(32, (3, 3), 'Conv2d_1a_3x3'),  # 149x149x32
     'Conv2d_2a_3x3': Conv(32, (3, 3), 'Conv2d_2a_3x3', padding='VALID'),  # 147x147x32
     'Conv2d_2b_3x3': Conv(64, (3, 3), 'Conv2d_2b_3x3'),  # 147x147x64
     'MaxPool_3a_3x3': MaxPool('MaxPool_3a_3x3'),  # 73x73x64
@@ -65,28 +73,22 @@ LAYERS: dict[str, Layer] = {
     ),
     'Repeat': Residual(BLOCK35, scale=0.17, scope='block35', times=10),  # 35x35x320
     'Mixed_6a': (  # 17x17x1088
-        [Conv(384, (3, 3), 'Conv2d_1a_3x3', stride=2, padding='VALID')],
+        [Reduce(384, (3, 3), 'Conv2d_1a_3x3')],
         [
             Conv(256, (1, 1), 'Conv2d_0a_1x1'),
             Conv(256, (3, 3), 'Conv2d_0b_3x3'),
-            Conv(384, (3, 3), 'Conv2d_1a_3x3', stride=2, padding='VALID'),
+            Reduce(384, (3, 3), 'Conv2d_1a_3x3'),
         ],
         [MaxPool('MaxPool_1a_3x3')],
     ),
     'Repeat_1': Residual(BLOCK17, scale=0.10, scope='block17', times=20),  # 17x17x1088
     'Mixed_7a': (  # 8x8x2080
-        [
-            Conv(256, (1, 1), 'Conv2d_0a_1x1'),
-            Conv(384, (3, 3), 'Conv2d_1a_3x3', stride=2, padding='VALID'),
-        ],
-        [
-            Conv(256, (1, 1), 'Conv2d_0a_1x1'),
-            Conv(288, (3, 3), 'Conv2d_1a_3x3', stride=2, padding='VALID'),
-        ],
+        [Conv(256, (1, 1), 'Conv2d_0a_1x1'), Reduce(384, (3, 3), 'Conv2d_1a_3x3')],
+        [Conv(256, (1, 1), 'Conv2d_0a_1x1'), Reduce(288, (3, 3), 'Conv2d_1a_3x3')],
         [
             Conv(256, (1, 1), 'Conv2d_0a_1x1'),
             Conv(288, (3, 3), 'Conv2d_0b_3x3'),
-            Conv(320, (3, 3), 'Conv2d_1a_3x3', stride=2, padding='VALID'),
+            Reduce(320, (3, 3), 'Conv2d_1a_3x3'),
         ],
         [MaxPool('MaxPool_1a_3x3')],
     ),
@@ -100,21 +102,6 @@ END_POINTS = {name: name for name, layer in LAYERS.items() if not isinstance(lay
 END_POINTS['Repeat_1'] = 'PreAuxLogits'
 
 AUXILIARY_HEAD = AuxiliaryHead('PreAuxLogits', convolution='Conv2d_2a_5x5', logits='Logits')
-
-
-def _align(layer: Layer) -> Layer:
-    """Pads a layer, so that its feature map is aligned with its input."""
-    return layer._replace(padding='SAME') if isinstance(layer, Conv | MaxPool) else layer
-
-
-def _keep_size(layer: Layer) -> Layer:
-    """Removes the stride of a layer."""
-    return layer._replace(stride=1) if isinstance(layer, Conv | MaxPool) else layer
-
-
-def _dilate(layer: Layer) -> Layer:
-    """Makes a convolution sample its input at every second pixel."""
-    return layer._replace(rate=2) if isinstance(layer, Conv) else layer
 
 
 def inception_resnet_v2_base(
@@ -151,14 +138,18 @@ def inception_resnet_v2_base(
         raise ValueError(f'output_stride must be 8 or 16, not {output_stride}')
     if output_stride == 8 and list(rows).index(final_endpoint) > list(rows).index('PreAuxLogits'):
         raise ValueError(f'output_stride=8 ends at PreAuxLogits, before {final_endpoint}')
-    layers = dict(LAYERS)
+    layers, revise, strided = dict(LAYERS), inception_blocks.revise, Conv | MaxPool
     if align_feature_maps:
-        layers = {row: inception_blocks.revise(layer, _align) for row, layer in layers.items()}
+        for row, layer in layers.items():
+            layers[row] = revise(layer, strided, lambda part: part._replace(padding='SAME'))
     if output_stride == 8:
-        layers['Mixed_6a'] = inception_blocks.revise(layers['Mixed_6a'], _keep_size)
-        layers['Repeat_1'] = inception_blocks.revise(layers['Repeat_1'], _dilate)
-    with tf.compat.v1.variable_scope(scope, 'InceptionResnetV2', [inputs]):
-        net, activations = inception_blocks.build(layers, inputs, rows[final_endpoint], use_se)
+        layers['Mixed_6a'] = revise(
+            layers['Mixed_6a'], strided, lambda part: part._replace(stride=1)
+        )
+        layers['Repeat_1'] = revise(layers['Repeat_1'], Conv, lambda conv: conv._replace(rate=2))
+    net, activations = inception_blocks.build(
+        layers, 'InceptionResnetV2', inputs, rows[final_endpoint], scope, use_se
+    )
     return net, {END_POINTS[row]: activations[row] for row in activations if row in END_POINTS}
 
 

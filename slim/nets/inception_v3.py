@@ -13,7 +13,7 @@ import tensorflow as tf
 from slim.compat import tf_slim
 from slim.nets import inception_blocks
 from slim.nets.dropout import dropout
-from slim.nets.inception_blocks import AvgPool, Conv, Layer, MaxPool
+from slim.nets.inception_blocks import AvgPool, Conv, Layer, MaxPool, Reduce
 
 inception_v3_arg_scope = inception_blocks.inception_arg_scope
 
@@ -74,7 +74,7 @@ def _mixed_8x8(vertical: str) -> tuple:
 
 
 LAYERS: dict[str, Layer] = {
-    'Conv2d_1a_3x3': Conv(32, (3, 3), 'Conv2d_1a_3x3', stride=2, padding='VALID'),  # 149x149x32
+    'Conv2d_1a_3x3': Reduce(32, (3, 3), 'Conv2d_1a_3x3'),  # 149x149x32
     'Conv2d_2a_3x3': Conv(32, (3, 3), 'Conv2d_2a_3x3', padding='VALID'),  # 147x147x32
     'Conv2d_2b_3x3': Conv(64, (3, 3), 'Conv2d_2b_3x3'),  # 147x147x64
     'MaxPool_3a_3x3': MaxPool('MaxPool_3a_3x3'),  # 73x73x64
@@ -85,11 +85,11 @@ LAYERS: dict[str, Layer] = {
     'Mixed_5c': _mixed_35x35(64, first='Conv2d_0b_1x1', second='Conv_1_0c_5x5'),  # 35x35x288
     'Mixed_5d': _mixed_35x35(64),  # 35x35x288
     'Mixed_6a': (  # 17x17x768
-        [Conv(384, (3, 3), 'Conv2d_1a_1x1', stride=2, padding='VALID')],
+        [Reduce(384, (3, 3), 'Conv2d_1a_1x1')],
         [
             Conv(64, (1, 1), 'Conv2d_0a_1x1'),
             Conv(96, (3, 3), 'Conv2d_0b_3x3'),
-            Conv(96, (3, 3), 'Conv2d_1a_1x1', stride=2, padding='VALID'),
+            Reduce(96, (3, 3), 'Conv2d_1a_1x1'),
         ],
         [MaxPool('MaxPool_1a_3x3')],
     ),
@@ -98,15 +98,12 @@ LAYERS: dict[str, Layer] = {
     'Mixed_6d': _mixed_17x17(160),  # 17x17x768
     'Mixed_6e': _mixed_17x17(192),  # 17x17x768
     'Mixed_7a': (  # 8x8x1280
-        [
-            Conv(192, (1, 1), 'Conv2d_0a_1x1'),
-            Conv(320, (3, 3), 'Conv2d_1a_3x3', stride=2, padding='VALID'),
-        ],
+        [Conv(192, (1, 1), 'Conv2d_0a_1x1'), Reduce(320, (3, 3), 'Conv2d_1a_3x3')],
         [
             Conv(192, (1, 1), 'Conv2d_0a_1x1'),
             Conv(192, (1, 7), 'Conv2d_0b_1x7'),
             Conv(192, (7, 1), 'Conv2d_0c_7x1'),
-            Conv(192, (3, 3), 'Conv2d_1a_3x3', stride=2, padding='VALID'),
+            Reduce(192, (3, 3), 'Conv2d_1a_3x3'),
         ],
         [MaxPool('MaxPool_1a_3x3')],
     ),
@@ -147,15 +144,15 @@ def inception_v3_base(
     """
     if depth_multiplier <= 0:
         raise ValueError(f'depth_multiplier must be greater than zero, not {depth_multiplier}')
-
-    def scale(layer: Layer) -> Layer:
-        if isinstance(layer, Conv):
-            return layer._replace(depth=_scale_depth(layer.depth, depth_multiplier, min_depth))
-        return layer
-
-    layers = {name: inception_blocks.revise(layer, scale) for name, layer in LAYERS.items()}
-    with tf.compat.v1.variable_scope(scope, 'InceptionV3', [inputs]):
-        return inception_blocks.build(layers, inputs, final_endpoint, use_se)
+    layers = {
+        name: inception_blocks.revise(
+            layer,
+            Conv,
+            lambda conv: conv._replace(depth=_scale_depth(conv.depth, depth_multiplier, min_depth)),
+        )
+        for name, layer in LAYERS.items()
+    }
+    return inception_blocks.build(layers, 'InceptionV3', inputs, final_endpoint, scope, use_se)
 
 
 def _auxiliary_logits(
@@ -254,14 +251,11 @@ def inception_v3(
       inputs: float [batch, height, width, 3] in [-1, 1]; any dimension but the last may be unknown.
       num_classes: number of logits; 0 or None omits both heads and returns the pooled features
         [batch, 1, 1, channels].
-      is_training: whether batch norm uses the batch's statistics and dropout is active.
-      dropout_keep_prob: fraction of the pooled features that dropout keeps.
+      is_training, dropout_keep_prob, reuse, scope: as in `inception_blocks.build_with_heads`.
       min_depth, depth_multiplier, use_se: as in `inception_v3_base`.
       spatial_squeeze: whether logits are [batch, num_classes] or [batch, 1, 1, num_classes].
-      reuse: whether to reuse existing variables (TF1 graphs).
       create_aux_logits: whether to build the auxiliary head. Mixed_6e below 5x5 (images below 107
         pixels) leaves no room for it: then `end_points` has no 'AuxLogits'.
-      scope: variable scope.
       global_pool: whether to average the whole last feature map. Otherwise the window is 8x8 as in
         the original code, the same at 299 pixels; 10x10 and larger maps (363 pixels and up), which
         that window does not cover in one step, are always averaged as a whole.

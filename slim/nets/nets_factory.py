@@ -198,10 +198,7 @@ _OTHERS = (
     _vgg('vgg_19'),
     _vgg('alexnet_v2', arg_scope='alexnet_v2_arg_scope', minimum_image_size=195),
     _vgg(
-        'overfeat',
-        arg_scope='overfeat_arg_scope',
-        default_image_size=231,
-        minimum_image_size=231,
+        'overfeat', arg_scope='overfeat_arg_scope', default_image_size=231, minimum_image_size=231
     ),
 )
 PAPER_NETWORKS = {row.function: row for row in _PAPER}
@@ -250,9 +247,8 @@ def get_network_fn(
     function, arg_scope = getattr(module, network.function), getattr(module, network.arg_scope)
     decay = {}
     if network.batch_norm_decay is not None:
-        decay['batch_norm_decay'] = (
-            network.batch_norm_decay if batch_norm_decay is None else batch_norm_decay
-        )
+        own = network.batch_norm_decay
+        decay['batch_norm_decay'] = own if batch_norm_decay is None else batch_norm_decay
     elif batch_norm_decay is not None:
         raise UserError(f'--batch_norm_decay: {name} has no batch norm')
 

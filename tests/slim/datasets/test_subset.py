@@ -41,7 +41,7 @@ def train(stripes):
 
 def _give_away(encoded, height, width, seed=None):
     """Preprocessing that gives an image away."""
-    preprocess = preprocessing_factory.get_jpeg_preprocessing('inception', is_training=False)
+    preprocess = preprocessing_factory.get_preprocessing('inception', is_training=False)
     return preprocess(encoded, height, width)
 
 
