@@ -97,9 +97,12 @@ LAYERS: dict[str, Layer] = {
     'Conv2d_7b_1x1': Conv(1536, (1, 1), 'Conv2d_7b_1x1'),  # 8x8x1536
 }
 
-# Of the rows with residual blocks, one is an end point of the original code, under another name.
-END_POINTS = {name: name for name, layer in LAYERS.items() if not isinstance(layer, Residual)}
-END_POINTS['Repeat_1'] = 'PreAuxLogits'
+# From row to end point of the original code, which has one of the rows of residual blocks, renamed.
+END_POINTS = {
+    row: 'PreAuxLogits' if row == 'Repeat_1' else row
+    for row, layer in LAYERS.items()
+    if row == 'Repeat_1' or not isinstance(layer, Residual)
+}
 
 AUXILIARY_HEAD = AuxiliaryHead('PreAuxLogits', convolution='Conv2d_2a_5x5', logits='Logits')
 

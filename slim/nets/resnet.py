@@ -44,29 +44,28 @@ def resnet(
     Returns:
       Logits float32 [batch, num_classes] and the dictionary of end points.
     """
-    net, end_points = blocks(
-        inputs,
-        is_training=is_training,
-        global_pool=False,
-        output_stride=output_stride,
-        reuse=reuse,
-        scope=scope,
-    )
-    net = tf.cast(net, tf.float32)
-    if global_pool:
-        net = tf.reduce_mean(net, [1, 2], keepdims=True, name='pool5')
-        end_points['global_pool'] = net
-    if not num_classes:
-        return net, end_points
-    with tf.compat.v1.variable_scope(scope, reuse=reuse):
+    with tf.compat.v1.variable_scope(scope, reuse=reuse) as variable_scope:
+        net, end_points = blocks(
+            inputs,
+            is_training=is_training,
+            global_pool=False,
+            output_stride=output_stride,
+            scope=variable_scope,
+        )
+        net = tf.cast(net, tf.float32)
+        if global_pool:
+            net = tf.reduce_mean(net, [1, 2], keepdims=True, name='pool5')
+            end_points['global_pool'] = net
+        if not num_classes:
+            return net, end_points
         logits = tf_slim.conv2d(
             net, num_classes, [1, 1], activation_fn=None, normalizer_fn=None, scope='logits'
         )
-    end_points[f'{scope}/logits'] = logits
-    if global_pool and spatial_squeeze:
-        logits = tf.squeeze(logits, [1, 2], name='SpatialSqueeze')
-        end_points[f'{scope}/spatial_squeeze'] = logits
-    end_points['predictions'] = tf_slim.softmax(logits, scope='predictions')
+        end_points[f'{scope}/logits'] = logits
+        if global_pool and spatial_squeeze:
+            logits = tf.squeeze(logits, [1, 2], name='SpatialSqueeze')
+            end_points[f'{scope}/spatial_squeeze'] = logits
+        end_points['predictions'] = tf_slim.softmax(logits, scope='predictions')
     return logits, end_points
 
 

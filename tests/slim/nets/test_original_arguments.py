@@ -114,30 +114,40 @@ def _shapes(end_points):
     return {name: value.shape.as_list()[1:] for name, value in end_points.items()}
 
 
-@pytest.mark.parametrize('name', BASES)
-def test_the_base_has_the_end_points_of_the_original(name):
-    base, shapes = BASES[name]
-    net, end_points = base(tf.zeros([5, 299, 299, 3]))
-    assert _shapes(end_points) == shapes
-    assert list(end_points) == list(shapes)
-    assert net is end_points[list(shapes)[-1]]
-    for end_point, value in end_points.items():
-        if end_point != 'PreAuxLogits':  # The original does not name it either.
-            assert value.op.name.startswith(f'{SCOPES[name][0]}/{end_point}')
+@functools.cache
+def _built(name):
+    """Logits and end points of a network with all its heads for five images of 299x299 pixels."""
+    with tf.Graph().as_default():
+        return INCEPTION[name](tf.zeros([5, 299, 299, 3]), 1000)
 
 
 @pytest.mark.parametrize('name', BASES)
-@pytest.mark.parametrize('index', [0, 4, 8])
+def test_end_points_have_the_names_and_shapes_of_the_original(name):
+    shapes = BASES[name][1]
+    _, end_points = _built(name)
+    assert _shapes({end_point: end_points[end_point] for end_point in shapes}) == shapes
+    assert list(end_points)[: len(shapes)] == list(shapes)
+
+
+@pytest.mark.parametrize(
+    'name, index',
+    [(name, index) for name in BASES for index in (0, 4, 8)] + [('inception_v4', None)],
+)
 def test_the_base_ends_at_final_endpoint(name, index):
     base, shapes = BASES[name]
-    net, end_points = base(tf.zeros([5, 299, 299, 3]), final_endpoint=list(shapes)[index])
-    assert list(end_points) == list(shapes)[: index + 1]
-    assert net is end_points[list(shapes)[index]]
+    names = list(shapes) if index is None else list(shapes)[: index + 1]
+    arguments = {} if index is None else {'final_endpoint': names[-1]}
+    net, end_points = base(tf.zeros([5, 299, 299, 3]), **arguments)
+    assert list(end_points) == names
+    assert net is end_points[names[-1]]
+    for end_point, value in end_points.items():
+        assert value.op.name.startswith(f'{SCOPES[name][0]}/{end_point}')
 
 
 def test_inception_v3_base_has_the_parameters_of_the_original():
     with tf_slim.arg_scope(inception_v3.inception_v3_arg_scope()):
-        inception_v3.inception_v3_base(tf.zeros([5, 299, 299, 3]))
+        _, end_points = inception_v3.inception_v3_base(tf.zeros([5, 299, 299, 3]))
+    assert list(end_points) == list(BASES['inception_v3'][1])
     sizes = [np.prod(v.shape.as_list()) for v in tf_slim.get_model_variables()]
     assert sum(sizes) == 21_802_784
 
@@ -145,7 +155,7 @@ def test_inception_v3_base_has_the_parameters_of_the_original():
 @pytest.mark.parametrize('name', INCEPTION)
 def test_heads_have_the_names_and_shapes_of_the_original(name):
     scope, width = SCOPES[name]
-    logits, end_points = INCEPTION[name](tf.zeros([5, 299, 299, 3]), 1000)
+    logits, end_points = _built(name)
     assert logits.op.name.startswith(f'{scope}/Logits')
     assert end_points['AuxLogits'].op.name.startswith(f'{scope}/AuxLogits')
     for end_point in ('Logits', 'AuxLogits', 'Predictions'):
@@ -159,23 +169,15 @@ def test_heads_have_the_names_and_shapes_of_the_original(name):
         assert end_points['PreLogitsFlatten'].shape == [5, width]
 
 
-@pytest.mark.parametrize('name', INCEPTION)
-@pytest.mark.parametrize('num_classes', [0, None])
+@pytest.mark.parametrize(
+    'name, num_classes', [*((name, None) for name in INCEPTION), ('inception_v3', 0)]
+)
 def test_without_classes_the_result_is_the_pooled_features(name, num_classes):
     scope, width = SCOPES[name]
     net, end_points = INCEPTION[name](tf.zeros([5, 299, 299, 3]), num_classes)
     assert net.op.name.startswith(f'{scope}/Logits/AvgPool')
     assert net.shape == [5, 1, 1, width]
     assert not {'Logits', 'AuxLogits', 'Predictions'} & set(end_points)
-
-
-@pytest.mark.parametrize('name', INCEPTION)
-def test_half_size_images_without_auxiliary_head(name):
-    logits, end_points = INCEPTION[name](tf.zeros([5, 150, 150, 3]), 10, create_aux_logits=False)
-    assert 'AuxLogits' not in end_points
-    assert logits.shape == [5, 10]
-    *_, last = BASES[name][1]
-    assert end_points[last].shape[1:3] == [3, 3]
 
 
 @pytest.mark.parametrize('multiplier', [0.5, 2.0])
@@ -204,47 +206,83 @@ def test_logits_that_are_not_squeezed():
     assert logits.shape == end_points['AuxLogits'].shape == [1, 1, 1, 25]
 
 
-@pytest.mark.parametrize('global_pool', [False, True])
-def test_inception_v3_of_images_of_unknown_size(session, global_pool):
-    build = functools.partial(inception_v3.inception_v3, num_classes=10, is_training=False, **TINY)
+# Feature maps of 8x8, of 9x9 (the window covers the top left of it), of 11x17 and of 2x1 pixels.
+@pytest.mark.parametrize(
+    'global_pool, sizes',
+    [
+        (False, {(331, 331): (9, 9), (400, 600): (11, 17), (110, 76): (2, 1)}),
+        (True, {(299, 299): (8, 8), (331, 331): (9, 9)}),
+    ],
+)
+def test_inception_v3_of_images_of_unknown_size(session, global_pool, sizes):
+    build = functools.partial(
+        inception_v3.inception_v3,
+        num_classes=10,
+        is_training=False,
+        global_pool=global_pool,
+        **TINY,
+    )
     inputs = v1.placeholder(tf.float32, [None, None, None, 3])
-    logits, end_points = build(inputs, global_pool=global_pool)
+    logits, end_points = build(inputs)
     assert logits.shape.as_list() == end_points['AuxLogits'].shape.as_list() == [None, 10]
     session.run(v1.global_variables_initializer())
-    # Maps of 8x8, of 9x9 (the window covers the top left of it), of 11x17 and of 2x1 pixels.
-    for size, shape in {
-        (299, 299): (8, 8),
-        (331, 331): (9, 9),
-        (400, 600): (11, 17),
-        (110, 76): (2, 1),
-    }.items():
+    for size, shape in sizes.items():
         images = _images(*size)
         got, last = session.run([logits, end_points['Mixed_7c']], {inputs: images})
         assert last.shape[:3] == (2, *shape)
-        static, _ = build(tf.constant(images), global_pool=global_pool, reuse=True)
+        static, static_end_points = build(tf.constant(images), reuse=True)
         np.testing.assert_allclose(got, session.run(static), rtol=1e-5, atol=1e-6)
         if size[0] >= 299:
-            assert session.run(end_points['AuxLogits'], {inputs: images}).shape == (2, 10)
+            heads = [points['AuxLogits'] for points in (end_points, static_end_points)]
+            got, want = session.run(heads, {inputs: images})
+            np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize('name', ['inception_v4', 'inception_resnet_v2'])
-def test_other_networks_of_images_of_unknown_size(session, name):
+def test_reuse_for_evaluation_of_images_of_unknown_size(session, name):
+    trained, trained_end_points = INCEPTION[name](
+        tf.constant(_images(75, 75)), 10, dropout_keep_prob=0.25
+    )
+    names = [variable.name for variable in v1.global_variables()]
     inputs = v1.placeholder(tf.float32, [None, None, None, 3])
-    logits, end_points = INCEPTION[name](inputs, 10, is_training=False, create_aux_logits=False)
+    logits, end_points = INCEPTION[name](
+        inputs, 10, is_training=False, create_aux_logits=False, reuse=True
+    )
+    assert [variable.name for variable in v1.global_variables()] == names
+    assert 'AuxLogits' not in end_points
     assert logits.shape.as_list() == [None, 10]
-    *_, last = BASES[name][1]
     session.run(v1.global_variables_initializer())
-    for size, shape in {(75, 75): (1, 1), (107, 139): (2, 3)}.items():
-        images = _images(*size)
-        got, feature_map = session.run([logits, end_points[last]], {inputs: images})
+    *_, last = BASES[name][1]
+    for size, shape in {(75, 75): (1, 1), (150, 150): (3, 3), (107, 139): (2, 3)}.items():
+        got, feature_map = session.run([logits, end_points[last]], {inputs: _images(*size)})
+        assert got.shape == (2, 10)
         assert feature_map.shape[:3] == (2, *shape)
-    static, _ = INCEPTION[name](tf.constant(images), 10, is_training=False, reuse=True)
-    np.testing.assert_allclose(got, session.run(static), rtol=1e-5, atol=1e-6)
+    _check_dropout(session, trained, trained_end_points, 'global_pool', 'PreLogitsFlatten')
+
+
+def test_reuse_for_evaluation_of_inception_v3(session):
+    images = tf.constant(_images(75, 75))
+    trained, end_points = inception_v3.inception_v3(images, 10, dropout_keep_prob=0.25, **TINY)
+    names = [variable.name for variable in v1.global_variables()]
+    evaluated, _ = inception_v3.inception_v3(images, 10, is_training=False, reuse=True, **TINY)
+    assert [variable.name for variable in v1.global_variables()] == names
+    session.run(v1.global_variables_initializer())
+    _check_dropout(session, trained, end_points, 'AvgPool_1a', 'PreLogits')
+    np.testing.assert_array_equal(*(session.run(evaluated) for _ in range(2)))
+
+
+def _check_dropout(session, logits, end_points, pooled, dropped):
+    """Checks that a training network keeps a quarter of its features, each time another."""
+    fetched = [end_points[pooled], end_points[dropped], logits]
+    (before, after, first), again = session.run(fetched), session.run(logits)
+    before = before.reshape(after.shape)
+    assert 0.15 < np.mean(after[before > 0] > 0) < 0.35
+    assert (first != again).any()
 
 
 @pytest.mark.parametrize(
     'name, sizes',
-    [('inception_v1', (193, 224)), ('inception_v2', (75, 224)), ('resnet_v1_50', (32, 65))],
+    [('inception_v1', (193, 224)), ('inception_v2', (224, 260)), ('resnet_v1_50', (32, 65))],
 )
 def test_networks_of_tf_slim_of_images_of_unknown_size(session, name, sizes):
     inputs = v1.placeholder(tf.float32, [None, None, None, 3])
@@ -259,22 +297,6 @@ def test_further_networks_build_for_images_of_unknown_size(name):
     inputs = v1.placeholder(tf.float32, [None, None, None, 3])
     logits, _ = nets_factory.get_network_fn(name, 10)(inputs)
     assert logits.shape.as_list() == [None, 10]
-
-
-@pytest.mark.parametrize('name', INCEPTION)
-def test_training_and_evaluation_share_variables_by_reuse(session, name):
-    network = functools.partial(INCEPTION[name], **(TINY if name == 'inception_v3' else {}))
-    images = tf.constant(_images(75, 75))
-    trained, end_points = network(images, 10, dropout_keep_prob=0.25)
-    names = [variable.name for variable in v1.global_variables()]
-    evaluated, _ = network(images, 10, is_training=False, reuse=True)
-    assert [variable.name for variable in v1.global_variables()] == names
-    session.run(v1.global_variables_initializer())
-    features = end_points['PreLogits' if name == 'inception_v3' else 'PreLogitsFlatten']
-    (dropped, first), again = session.run([features, trained]), session.run(trained)
-    assert 0.65 < np.mean(dropped == 0) < 0.85
-    assert (first != again).any()
-    np.testing.assert_array_equal(*(session.run(evaluated) for _ in range(2)))
 
 
 def test_aligned_feature_maps():
@@ -297,21 +319,24 @@ def test_aligned_feature_maps():
 
 def test_an_output_stride_of_eight_is_denser(session):
     build = functools.partial(
-        inception_resnet_v2.inception_resnet_v2_base, final_endpoint='PreAuxLogits'
+        inception_resnet_v2.inception_resnet_v2_base,
+        tf.constant(_images(299, 299, batch=1)),
+        final_endpoint='PreAuxLogits',
+        scope='InceptionResnetV2',
     )
-    _, end_points = build(tf.zeros([5, 299, 299, 3]), output_stride=8, scope='shapes')
+    with tf_slim.arg_scope([tf_slim.conv2d], reuse=v1.AUTO_REUSE):
+        dense, end_points = build(output_stride=8)
+        sparse, _ = build()
     shapes = BASES['inception_resnet_v2'][1]
     assert _shapes(end_points) == {
         **{name: shapes[name] for name in end_points},
         'Mixed_6a': [33, 33, 1088],
         'PreAuxLogits': [33, 33, 1088],
     }
-    images = tf.constant(_images(107, 107, batch=1))
-    with tf_slim.arg_scope([tf_slim.conv2d], reuse=v1.AUTO_REUSE):
-        dense, _ = build(images, output_stride=8, scope='values')
-        sparse, _ = build(images, scope='values')
+    variables = v1.global_variables()
     session.run(
-        [v.assign(deterministic.weights(v.op.name, v.shape)) for v in v1.global_variables('values')]
+        [variable.initializer for variable in variables],
+        {v.initializer.inputs[1]: deterministic.weights(v.op.name, v.shape) for v in variables},
     )
     dense, sparse = session.run([dense, sparse])
     assert sparse.std() > 0.1
