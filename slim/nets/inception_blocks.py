@@ -208,18 +208,6 @@ class AuxiliaryHead(NamedTuple):
     logits: str
 
 
-def _add_auxiliary_head(
-    head: AuxiliaryHead, end_points: dict[str, tf.Tensor], num_classes: int
-) -> None:
-    """Adds the end point 'AuxLogits', float32 [batch, num_classes]."""
-    with tf.compat.v1.variable_scope('AuxLogits'):
-        net = auxiliary_features(end_points[head.end_point], head.convolution)
-        net = tf.reduce_mean(net, [1, 2])  # 1x1 at 299 pixels, more for larger images
-        end_points['AuxLogits'] = tf_slim.fully_connected(
-            net, num_classes, activation_fn=None, scope=head.logits
-        )
-
-
 def build_with_heads(
     base: Callable,
     head: AuxiliaryHead,
@@ -258,7 +246,12 @@ def build_with_heads(
     ):
         net, end_points = base(inputs, scope=variable_scope)
         if create_aux_logits and num_classes and has_room_for_head(end_points[head.end_point]):
-            _add_auxiliary_head(head, end_points, num_classes)
+            with tf.compat.v1.variable_scope('AuxLogits'):
+                hidden = auxiliary_features(end_points[head.end_point], head.convolution)
+                hidden = tf.reduce_mean(hidden, [1, 2])  # 1x1 at 299 pixels, more for larger images
+                end_points['AuxLogits'] = tf_slim.fully_connected(
+                    hidden, num_classes, activation_fn=None, scope=head.logits
+                )
         with tf.compat.v1.variable_scope('Logits'):
             net = tf.reduce_mean(tf.cast(net, tf.float32), [1, 2], keepdims=True, name='AvgPool_1a')
             end_points['global_pool'] = net

@@ -1,5 +1,6 @@
 """The registry: each row builds and describes its network correctly."""
 
+import contextlib
 import functools
 import subprocess
 import sys
@@ -52,6 +53,14 @@ def _built(name):
         )
 
 
+@contextlib.contextmanager
+def _reuse(graph):
+    """Builds in `graph` with its variables; creates none."""
+    v1 = tf.compat.v1
+    with graph.as_default(), v1.variable_scope(v1.get_variable_scope(), reuse=True):
+        yield
+
+
 @pytest.mark.parametrize('name', nets_factory.NETWORKS)
 def test_every_network_has_its_exact_number_of_parameters(name):
     assert set(PARAMETERS) == set(nets_factory.NETWORKS)
@@ -82,8 +91,8 @@ def test_accepts_its_smallest_image_and_refuses_smaller_ones(name):
     network_fn = nets_factory.get_network_fn(name, 10)
     size = network.minimum_image_size
     # With the variables of the default size: any difference in names or shapes raises an error.
-    with _built(name)[0].as_default():
-        logits, _ = network_fn(tf.zeros([1, size, size, 3]), reuse=True)
+    with _reuse(_built(name)[0]):
+        logits, _ = network_fn(tf.zeros([1, size, size, 3]))
         assert logits.shape == [1, 10]
         with pytest.raises(ValueError, match=f'{size}x{size}'):
             network_fn(tf.zeros([1, size - 1, size - 1, 3]))
@@ -96,10 +105,10 @@ def test_the_networks_of_the_paper_accept_larger_images(name):
     network_fn = nets_factory.get_network_fn(name, 10)
     graph, *_, variables = _built(name)
     # Whatever the size of the images, the variables are the same: one size starts from another.
-    # `reuse` raises an error for any other name or shape.
-    with graph.as_default():
+    # Reuse raises an error for any other name or shape.
+    with _reuse(graph):
         for size in (331, 448, 560):
-            logits, end_points = network_fn(tf.zeros([1, size, size, 3]), reuse=True)
+            logits, end_points = network_fn(tf.zeros([1, size, size, 3]))
             assert logits.shape == [1, 10]
             if 'AuxLogits' in end_points:
                 assert end_points['AuxLogits'].shape == [1, 10]
