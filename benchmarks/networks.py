@@ -73,7 +73,7 @@ def photograph_batches(settings, paths):
     from slim.preprocessing import preprocessing_factory
 
     style = nets_factory.get_network(settings.model_name).preprocessing
-    preprocess = preprocessing_factory.get_jpeg_preprocessing(style, is_training=False)
+    preprocess = preprocessing_factory.get_preprocessing(style, is_training=False)
     batches = input_pipeline.file_batches(
         paths, np.arange(len(paths)), preprocess, settings.image_size, settings.batch_size
     )

@@ -226,7 +226,7 @@ def input_rows(settings, dataset, paths, training_baseline):
     from slim.preprocessing import preprocessing_factory
 
     style = nets_factory.get_network(settings.model_name).preprocessing
-    preprocess = preprocessing_factory.get_jpeg_preprocessing(style, is_training=False)
+    preprocess = preprocessing_factory.get_preprocessing(style, is_training=False)
     common = preprocess, settings.image_size, settings.batch_size
     # Long enough not to end while it is measured.
     times = math.ceil(1e5 * max(settings.seconds, 1) / settings.num_images)
@@ -285,7 +285,7 @@ def training_batches(settings, dataset, num_threads=None):
     style = nets_factory.get_network(settings.model_name).preprocessing
     return input_pipeline.training_batches(
         dataset,
-        preprocessing_factory.get_jpeg_preprocessing(style, is_training=True),
+        preprocessing_factory.get_preprocessing(style, is_training=True),
         settings.image_size,
         settings.batch_size,
         seed=0,

@@ -121,7 +121,7 @@ def test_the_shares_of_the_machines_are_together_the_batch_of_one(data_dir, tiny
     from slim.preprocessing import preprocessing_factory
 
     dataset = load_dataset(str(data_dir), 'photos', 'train')
-    preprocess = preprocessing_factory.get_jpeg_preprocessing('inception', is_training=True)
+    preprocess = preprocessing_factory.get_preprocessing('inception', is_training=True)
 
     def batches(host_shard=None, count=3):
         given = {'position': position, 'host_shard': host_shard}

@@ -78,12 +78,12 @@ class Member:
         self.input = style, image_size
         shape = [image_size, image_size, 3]
         if config.num_crops == 1:
-            self.preprocess = preprocessing_factory.get_jpeg_preprocessing(style, is_training=False)
+            self.preprocess = preprocessing_factory.get_preprocessing(style, is_training=False)
             # A single image is ranked by its logits: softmax would only round.
             scores = self._logits if len(config.members) == 1 else self._log_softmax
         else:
             self.preprocess = preprocessing_factory.get_jpeg_crops(style)
-            shape = [crops.NUM_WINDOWS, *shape]
+            shape = [crops.NUM_BOXES, *shape]
             scores = self._log_mean_softmax
         images = tf.TensorSpec([None, *shape], tf.float32)
         # XLA has no checks inside of what it compiles.
@@ -103,7 +103,7 @@ class Member:
 
     def _log_mean_softmax(self, images):
         """Logarithm of the mean softmax over 12 crops [n, classes], images [n, 6, ., ., 3]."""
-        return log_mean_exp(crops.by_crop(self._log_softmax(crops.with_mirror_images(images))))
+        return log_mean_exp(crops.by_crop(self._log_softmax(crops.with_horizontal_flips(images))))
 
     def restore(self, checkpoint, weights):
         """Takes its variables from a `Checkpoint`: averages or not, as `choose_weights` says.

@@ -132,7 +132,7 @@ def _image_module(source):
       A trackable with `__call__`, `variables` and `trainable_variables`; a dictionary from a
       signature's name to its function.
     """
-    style = preprocessing_factory.get_style(source.network.preprocessing)
+    style = preprocessing_factory.get_module(source.network.preprocessing)
     size = source.image_size
     images = functools.partial(tf.TensorSpec, [None, size, size, 3], tf.float32)
     signature = functools.partial(tf.function, autograph=False)

@@ -95,7 +95,7 @@ class CheckpointSource:
             scopes = network.last_layer_scopes
             wanted = {name: v for name, v in wanted.items() if not name.startswith(scopes)}
         self.report = checkpoints.restore(wanted, checkpoint, use_averages=averages)
-        self.preprocess = preprocessing_factory.get_jpeg_preprocessing(
+        self.preprocess = preprocessing_factory.get_preprocessing(
             preprocessing_name or network.preprocessing, is_training=False
         )
         self.features_of = tf.function(
@@ -143,7 +143,7 @@ class SavedModelSource:
         Args:
           folder: that of its `saved_model.pb`.
           preprocessing_name: of the images' window and size; a key of
-            `preprocessing_factory.PREPROCESSING`, by default 'inception'.
+            `configs.PREPROCESSING`, by default 'inception'.
           image_size: height and width in pixels; by default that which it was saved with, or 299
             if it takes any.
 
@@ -153,8 +153,8 @@ class SavedModelSource:
         """
         self._folder = folder
         name = preprocessing_name or DEFAULT_PREPROCESSING
-        style = preprocessing_factory.get_style(name)
-        preprocess = preprocessing_factory.get_jpeg_preprocessing(name, is_training=False)
+        style = preprocessing_factory.get_module(name)
+        preprocess = preprocessing_factory.get_preprocessing(name, is_training=False)
         self.preprocess = lambda *image: style.displayable(preprocess(*image))
         self._loaded = _load(folder)  # Its variables live as long as it does.
         self._choose_function(image_size)

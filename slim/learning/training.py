@@ -147,7 +147,7 @@ def initialize(step, config, train_dir):
 
 def _preprocessing(config, network):
     """What makes an image of a batch of a JPEG's bytes."""
-    return preprocessing_factory.get_jpeg_preprocessing(
+    return preprocessing_factory.get_preprocessing(
         config.preprocessing_name or network.preprocessing,
         is_training=True,
         min_crop_area=config.min_crop_area,
@@ -336,7 +336,7 @@ def _scalars(config, dataset, result, number, meter):
 def _displayable(config, inputs, strategy):
     """Images of the first device's batch, as a person sees them."""
     network = nets_factory.get_network(config.model_name)
-    style = preprocessing_factory.get_style(config.preprocessing_name or network.preprocessing)
+    style = preprocessing_factory.get_module(config.preprocessing_name or network.preprocessing)
     images = strategy.experimental_local_results(inputs[0][0])[0]
     return tf.clip_by_value(style.displayable(images), 0.0, 1.0)
 

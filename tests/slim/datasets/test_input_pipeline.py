@@ -29,8 +29,8 @@ def validation(stripes):
     return load_dataset(str(stripes), 'stripes', 'validation')
 
 
-AUGMENT = preprocessing_factory.get_jpeg_preprocessing('inception', is_training=True)
-CENTRE = preprocessing_factory.get_jpeg_preprocessing('inception', is_training=False)
+AUGMENT = preprocessing_factory.get_preprocessing('inception', is_training=True)
+CENTRE = preprocessing_factory.get_preprocessing('inception', is_training=False)
 
 
 def _images(dataset, count, batch_size=10, preprocess=AUGMENT, seed=1, **arguments):

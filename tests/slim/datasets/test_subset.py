@@ -41,7 +41,7 @@ def train(stripes):
 
 def _deterministic(encoded, height, width, seed=None):
     """Preprocesses an image in the same way for every seed, so that it can be recognised."""
-    preprocess = preprocessing_factory.get_jpeg_preprocessing('inception', is_training=False)
+    preprocess = preprocessing_factory.get_preprocessing('inception', is_training=False)
     return preprocess(encoded, height, width)
 
 
