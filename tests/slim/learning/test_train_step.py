@@ -1,4 +1,4 @@
-"""The training step: against the figures of 2018, on one device and on several."""
+"""Training steps: compared with the original code's numbers, on one device and on several."""
 
 import numpy as np
 import pytest
@@ -19,10 +19,11 @@ from tests.slim.learning import small_network
 
 RUNS = reference.load('training_steps')
 
-# All layers of a deep network in batches of four make the last bit of one step the third digit two
-# steps later: batch norm over four values of a 1x1 map in the auxiliary head of Inception-V3, fifty
-# layers in ResNet, whose third loss is 2.7663 in the file, 2.7628 here and 2.7679 in a TF1 graph of
-# tf-slim's own network on the same machine. What is reproducible is the first two steps.
+# Training all layers of a deep network in batches of four turns the last bit of one step into the
+# third digit two steps later: batch norm over four values of a 1x1 feature map in the auxiliary
+# head of Inception-V3, fifty layers in ResNet, whose third loss is 2.7663 in the file, 2.7628 here
+# and 2.7679 in a TF1 graph of tf-slim's own network on the same machine. Only the first two steps
+# can be reproduced.
 STEPS_THAT_CAN_AGREE = {('inception_v3', 'rmsprop'): 2, ('resnet_v2_50', 'momentum'): 2}
 
 
@@ -32,7 +33,7 @@ def _comparable_steps(run):
 
 
 def _step_of(run):
-    """The `TrainStep` of a reference run, at its initial values."""
+    """Returns the `TrainStep` of a reference run with its initial values."""
     network_fn = nets_factory.get_network_fn(
         run['model_name'], run['num_classes'], run['weight_decay'], is_training=True
     )
@@ -40,15 +41,20 @@ def _step_of(run):
     if run['model_name'] == 'inception_v3':
         arguments['dropout_keep_prob'] = run['dropout_keep_prob']
     schedule = run['schedule']
-    step = TrainStep(
-        tf.distribute.get_strategy(),
-        lambda: Model(network_fn, 299, **arguments),
-        configs.OptimizerConfig(name=run['optimizer']),
-        configs.ScheduleConfig(learning_rate=schedule['lr'], decay_factor=schedule['decay']),
-        schedule['decay_steps'],
+    config = configs.TrainingConfig(
+        optimizer=configs.OptimizerConfig(name=run['optimizer']),
+        schedule=configs.ScheduleConfig(
+            learning_rate=schedule['lr'], decay_factor=schedule['decay']
+        ),
         trainable_scopes=run['trainable_scopes'],
         label_smoothing=run['label_smoothing'],
         moving_average_decay=run['moving_average_decay'],
+    )
+    step = TrainStep(
+        config,
+        nets_factory.get_network(run['model_name']),
+        lambda: Model(network_fn, 299, **arguments),
+        schedule['decay_steps'],
     )
     for name, variable in step.model.named_variables().items():
         variable.assign(deterministic.weights(name, variable.shape))
@@ -61,7 +67,7 @@ def _batch_of(run):
     return images, np.array(run['labels'])
 
 
-def _figures(result):
+def _numbers(result):
     return {
         'total_loss': result.total_loss,
         'cross_entropy': result.losses['cross_entropy'],
@@ -81,26 +87,26 @@ def _relative_error(got, want):
     return np.linalg.norm(got - want) / np.linalg.norm(want)
 
 
-def test_every_optimizer_has_its_figures():
+def test_every_optimizer_has_a_reference_run():
     assert {run['optimizer'] for run in RUNS} == set(OPTIMIZERS)
 
 
 @pytest.mark.parametrize(
     'run', RUNS, ids=[f'{run["model_name"]}-{run["optimizer"]}' for run in RUNS]
 )
-def test_reproduces_the_training_of_2018(run):
+def test_reproduces_the_original_training(run):
     step, batch = _step_of(run), _batch_of(run)
     assert len(step.trained) == run['num_trained']
     comparable = _comparable_steps(run)
     for number, want in enumerate(run['steps']):
-        got = _figures(step([batch]))
+        got = _numbers(step([batch]))
         assert got['learning_rate'] == pytest.approx(want['learning_rate'], rel=1e-6)
         assert got['regularization'] == pytest.approx(want['regularization'], rel=1e-4)
         if number < comparable:
             assert got == pytest.approx(want, rel=1e-4), number
     variables = step.variables()
     assert set(run['slot_names'].values()) <= set(variables)
-    # Losses of the last digit leave the variables' second one alone; see above.
+    # Differences in the last digits of the losses stay below 5% in the variables; see above.
     tolerance = 1e-4 if comparable == len(run['steps']) else 5e-2
     for name, want in run['final_values'].items():
         got = _samples(variables[name], len(want))
@@ -108,7 +114,7 @@ def test_reproduces_the_training_of_2018(run):
 
 
 def _train_in_a_graph(run):
-    """A run's losses and final values from tf-slim's own network, in a TF1 graph and session."""
+    """Returns a run's losses and final values with tf-slim's network in a TF1 graph and session."""
     v1 = tf.compat.v1
     with tf.Graph().as_default(), v1.Session() as session:
         images, labels = _batch_of(run)
@@ -141,41 +147,48 @@ def _train_in_a_graph(run):
         statistics = v1.get_collection(v1.GraphKeys.UPDATE_OPS)
         update = tf.group(optimizer.apply_gradients(gradients, step), *statistics)
         session.run(v1.global_variables_initializer())
-        # All in one call: each call of a session on so large a graph takes its time.
+        # All in one call, since every call of a session is slow on so large a graph.
         session.run(
             [variable.initializer for variable in values],
             {variable.initializer.inputs[1]: value for variable, value in values.items()},
         )
-        figures = []
+        losses_of_steps = []
         for _ in run['steps']:
-            session.run(average)  # In 2018 it raced with the rest; in the figures it comes first.
-            figures.append(session.run((losses, update))[0])
-        return figures, session.run({v.op.name: v for v in v1.global_variables()})
+            # The original code did not order this and the update; the reference data has it first.
+            session.run(average)
+            losses_of_steps.append(session.run((losses, update))[0])
+        return losses_of_steps, session.run({v.op.name: v for v in v1.global_variables()})
 
 
-def test_trains_all_layers_exactly_as_a_graph_of_tensorflow_1():
+def test_trains_all_layers_exactly_as_a_tensorflow_1_graph():
     run = next(run for run in RUNS if run['optimizer'] == 'rmsprop')
-    figures, values = _train_in_a_graph(run)
+    losses, values = _train_in_a_graph(run)
     step, batch = _step_of(run), _batch_of(run)
-    for want in figures:
-        got = _figures(step([batch]))
+    for want in losses:
+        got = _numbers(step([batch]))
         assert {name: got[name] for name in want} == pytest.approx(want, rel=1e-4)
     variables = step.variables()
-    assert set(variables) == set(values)  # Slots and averages under TensorFlow 1's names.
+    assert set(variables) == set(
+        values
+    )  # Optimizer state and EMA weights have TensorFlow 1's names.
     for name, want in values.items():
         if np.linalg.norm(want) > 0:
             assert _relative_error(variables[name].numpy(), want) < 1e-3, name
 
 
-def _small_step(strategy=None, optimizer='momentum', dropout_keep_prob=1.0, **arguments):
-    """A step of the small network, with seeded weights; without dropout, unless it is asked for."""
+def _small_step(strategy=None, optimizer='momentum', dropout_keep_prob=1.0, **settings):
+    """Returns a `TrainStep` of the small network, with seeded weights and without dropout."""
+    config = configs.TrainingConfig(
+        optimizer=configs.OptimizerConfig(name=optimizer),
+        schedule=configs.ScheduleConfig(learning_rate=0.01),
+        **settings,
+    )
     step = TrainStep(
-        strategy or tf.distribute.get_strategy(),
+        config,
+        small_network.NETWORK,
         lambda: small_network.create_model(dropout_keep_prob=dropout_keep_prob),
-        configs.OptimizerConfig(name=optimizer),
-        configs.ScheduleConfig(learning_rate=0.01),
         10,
-        **arguments,
+        strategy,
     )
     for name, variable in step.model.named_variables().items():
         variable.assign(deterministic.weights(name, variable.shape))
@@ -195,14 +208,14 @@ def _assert_equal_variables(step, other, tolerance=1e-4):
         np.testing.assert_allclose(value, want[name], rtol=tolerance, atol=tolerance, err_msg=name)
 
 
-def test_two_devices_reach_what_one_reaches():
+def test_two_devices_give_the_same_result_as_one():
     one = _small_step(moving_average_decay=0.9)
     devices = tf.distribute.MirroredStrategy(
         ['/cpu:0', '/cpu:1'], cross_device_ops=tf.distribute.ReductionToOneDevice()
     )
     two = _small_step(devices, moving_average_decay=0.9)
     for seed in range(3):
-        # Statistics stay per device: fed the same half each, both have those of one device.
+        # Batch-norm statistics are per device: with the same half on both, they are those of one.
         half = _small_batch(seed, 4)
         images, labels = (
             devices.experimental_distribute_values_from_function(lambda _, v=value: tf.constant(v))
@@ -214,8 +227,8 @@ def test_two_devices_reach_what_one_reaches():
     _assert_equal_variables(two, one)
 
 
-def test_a_strategy_of_one_device_is_no_strategy():
-    """What trains on one GPU, here on a CPU."""
+def test_one_device_strategy_gives_the_same_result_as_no_strategy():
+    """`OneDeviceStrategy` is used for one GPU; here it runs on the CPU."""
     plain, one = (
         _small_step(strategy, dropout_keep_prob=0.8)
         for strategy in (None, tf.distribute.OneDeviceStrategy('/cpu:0'))
@@ -226,7 +239,7 @@ def test_a_strategy_of_one_device_is_no_strategy():
     _assert_equal_variables(one, plain, tolerance=0)
 
 
-def test_every_device_hears_what_one_asks_for():
+def test_all_devices_receive_the_sum_of_the_control_integers():
     devices = tf.distribute.MirroredStrategy(
         ['/cpu:0', '/cpu:1'], cross_device_ops=tf.distribute.ReductionToOneDevice()
     )
@@ -239,7 +252,7 @@ def test_every_device_hears_what_one_asks_for():
     assert step.is_same_everywhere(10**6)
 
 
-def test_gradients_of_several_batches_make_one_update():
+def test_gradients_of_several_batches_are_accumulated_in_one_step():
     aggregated, single = _small_step(replicas_to_aggregate=2), _small_step()
     batch = _small_batch()
     for _ in range(3):
@@ -267,7 +280,7 @@ def test_different_batches_are_averaged():
         np.testing.assert_allclose(moved[name], value, rtol=1e-3, atol=1e-6, err_msg=name)
 
 
-def test_only_the_trainable_scopes_move_and_statistics_always_do():
+def test_only_trainable_scopes_and_batch_norm_statistics_change():
     step = _small_step(trainable_scopes=['Conv2d_3b', 'Logits'])
     before = {name: v.numpy() for name, v in step.model.named_variables().items()}
     step([_small_batch()])
@@ -278,7 +291,7 @@ def test_only_the_trainable_scopes_move_and_statistics_always_do():
         assert moved == (statistic or trained), name
 
 
-def test_scopes_match_as_parts_of_names():
+def test_scopes_match_parts_of_names():
     names = {f'InceptionV3/{scope}/weights': tf.Variable(0.0) for scope in ('AuxLogits', 'Logits')}
     assert set(train_step.select_trainable(names, ['Logits'])) == set(names)
     with pytest.raises(
@@ -288,7 +301,7 @@ def test_scopes_match_as_parts_of_names():
 
 
 @pytest.mark.parametrize('name', ['adam', 'rmsprop'])
-def test_a_loaded_step_goes_on_as_if_it_had_never_stopped(name):
+def test_a_restored_step_continues_as_if_uninterrupted(name):
     undisturbed = _small_step(optimizer=name, dropout_keep_prob=0.8)
     batch = _small_batch()
     for _ in range(2):
