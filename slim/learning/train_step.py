@@ -16,6 +16,8 @@ from slim.learning.scopes import select
 from slim.nets.dropout import dropout_seed
 from slim.nets.nets_factory import Network
 
+LossesAndGradients = tuple[dict[str, tf.Tensor], list[tf.Tensor]]
+
 
 @dataclass(frozen=True)
 class StepResult:
@@ -225,9 +227,7 @@ class TrainStep:
         control = tf.identity(control)
         return losses, replica.all_reduce(tf.distribute.ReduceOp.SUM, control)
 
-    def _accumulate(
-        self, batches: tuple, seed: tf.Tensor
-    ) -> tuple[dict[str, tf.Tensor], list[tf.Tensor]]:
+    def _accumulate(self, batches: tuple, seed: tf.Tensor) -> LossesAndGradients:
         """Returns the sums of losses and of gradients over the batches of one step."""
         if len(batches) == 1:
             return self._gradients(*batches[0], seed)
@@ -252,7 +252,7 @@ class TrainStep:
 
     def _compute_gradients(
         self, images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor
-    ) -> tuple[dict[str, tf.Tensor], list[tf.Tensor]]:
+    ) -> LossesAndGradients:
         """Returns the losses by name, and the gradients of their sum for the trained variables."""
         trained = list(self.trained.values())
         with dropout_seed(seed), tf.GradientTape(watch_accessed_variables=False) as tape:

@@ -25,6 +25,7 @@ from slim.learning.model import Model
 from slim.learning.summaries import TrainingSummaries
 from slim.learning.train_step import StepResult, TrainStep
 from slim.nets import nets_factory
+from slim.nets.nets_factory import Network
 from slim.preprocessing import preprocessing_factory
 
 log = logging.getLogger('slim')
