@@ -113,13 +113,9 @@ def create_slots(
     # TensorFlow calls this when it traces the first step; the second call has no effect.
     with tf.init_scope():
         optimizer._create_slots(list(variables.values()))
-    slots = {}
-    for variable_name, variable in variables.items():
-        for number, slot in enumerate(row.slots):
-            suffix = f'_{number}' if number else ''
-            full_name = f'{variable_name}/{optimizer.get_name()}{suffix}'
-            slots[full_name] = optimizer.get_slot(variable, slot)
-    for variable in optimizer.variables():
-        if variable.name.split(':')[0] in row.scalars:
-            slots[variable.name.split(':')[0]] = variable
-    return slots
+    slots: dict[str, tf.Variable] = {}
+    for number, slot in enumerate(row.slots):
+        suffix = f'/{optimizer.get_name()}' + (f'_{number}' if number else '')
+        slots |= {name + suffix: optimizer.get_slot(v, slot) for name, v in variables.items()}
+    scalars = {v.name.split(':')[0]: v for v in optimizer.variables()}
+    return slots | {name: scalars[name] for name in row.scalars}

@@ -97,9 +97,9 @@ class TrainStep:
             self.trained = select_trainable(
                 variables, config.trainable_scopes, network.last_layer_scopes
             )
-            first_replica = tf.VariableAggregation.ONLY_FIRST_REPLICA
+            first = tf.VariableAggregation.ONLY_FIRST_REPLICA
             self.global_step = tf.Variable(
-                0, dtype=tf.int64, name='global_step', trainable=False, aggregation=first_replica
+                0, dtype=tf.int64, name='global_step', trainable=False, aggregation=first
             )
             self._averages = {}
             if config.moving_average_decay is not None:
@@ -140,18 +140,15 @@ class TrainStep:
     def is_same_everywhere(self, number: int) -> bool:
         """Returns whether all machines pass the same integer. All of them have to call it."""
 
-        @tf.function(autograph=False)
-        def sums(value: tf.Tensor) -> tf.Tensor:
-            def reduce(value: tf.Tensor) -> tf.Tensor:
-                value = tf.stack([value, value * value])
-                replica = tf.distribute.get_replica_context()
-                return replica.all_reduce(tf.distribute.ReduceOp.SUM, value)
+        def total(values: tf.Tensor) -> tf.Tensor:
+            replica = tf.distribute.get_replica_context()
+            # The identity is a tensor of its own on each device, which a sum over devices needs.
+            return replica.all_reduce(tf.distribute.ReduceOp.SUM, tf.identity(values))
 
-            total = self.strategy.run(reduce, args=(value,))
-            return self.strategy.experimental_local_results(total)[0]
-
+        values = tf.constant([number, number**2], tf.float64)
+        totals = tf.function(self.strategy.run, autograph=False)(total, args=(values,))
         # All are equal if and only if the mean of the squares is the square of the mean.
-        first, second = sums(tf.constant(number, tf.float64)).numpy()
+        first, second = self.strategy.experimental_local_results(totals)[0].numpy()
         return bool(second * self.strategy.num_replicas_in_sync == first * first)
 
     def snapshot(self) -> dict[str, tf.Tensor]:

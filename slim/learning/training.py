@@ -25,7 +25,6 @@ from slim.learning.model import Model
 from slim.learning.summaries import TrainingSummaries
 from slim.learning.train_step import StepResult, TrainStep
 from slim.nets import nets_factory
-from slim.nets.nets_factory import Network
 from slim.preprocessing import preprocessing_factory
 
 log = logging.getLogger('slim')
@@ -256,9 +255,8 @@ def _save(step: TrainStep, train_dir: str) -> None:
                 'usually helps'
             )
     if devices.is_chief():
-        number = int(tensors['global_step'])
-        path = checkpoints.save(train_dir, tensors, number, step.config.max_checkpoints)
-        log.info('saved %s', path)
+        number, to_keep = int(tensors['global_step']), step.config.max_checkpoints
+        log.info('saved %s', checkpoints.save(train_dir, tensors, number, to_keep))
 
 
 def _preprocessing(config: TrainingConfig, network: nets_factory.Network) -> Callable:
@@ -277,11 +275,8 @@ def _batches(step: TrainStep, dataset: Dataset, position: int) -> Iterator:
 
     def dataset_fn(context: tf.distribute.InputContext) -> tf.data.Dataset:
         machines = context.num_input_pipelines
-        share = input_pipeline.HostShard(
-            index=context.input_pipeline_id,
-            count=machines,
-            replicas=strategy.num_replicas_in_sync // machines,
-        )
+        replicas = strategy.num_replicas_in_sync // machines
+        share = input_pipeline.HostShard(context.input_pipeline_id, machines, replicas)
         return input_pipeline.training_batches(
             dataset,
             preprocess,
@@ -314,8 +309,7 @@ def _scalars(
 
 def _displayable(step: TrainStep, inputs: list) -> tf.Tensor:
     """Returns the first device's images of a step, float32 [n, h, w, 3] in [0, 1]."""
-    style = preprocessing_factory.get_style(
-        step.config.preprocessing_name or step.network.preprocessing
-    )
+    name = step.config.preprocessing_name or step.network.preprocessing
+    style = preprocessing_factory.get_style(name)
     images = step.strategy.experimental_local_results(inputs[0][0])[0]
     return tf.clip_by_value(style.displayable(images), 0.0, 1.0)
