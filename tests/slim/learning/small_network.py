@@ -5,7 +5,6 @@ This network has batch norm, weight decay, dropout and an auxiliary head.
 """
 
 import dataclasses
-import functools
 
 import tensorflow as tf
 
@@ -19,15 +18,24 @@ SCOPE = 'SmallNetwork'
 IMAGE_SIZE = 32
 NUM_CLASSES = 4
 WEIGHT_DECAY = 4e-5
-NETWORK = dataclasses.replace(nets_factory.get_network('inception_v3'), scope=SCOPE)
+# Row of the registry; the other fields are those of Inception-V3.
+NETWORK = dataclasses.replace(
+    nets_factory.get_network('inception_v3'),
+    function='small_network',
+    module=__name__,
+    scope=SCOPE,
+    has_depth_multiplier=False,
+)
 
 
-def small_network(images, num_classes, dropout_keep_prob):
-    """Returns logits and end points in training mode, with tf-slim's names; see `slim.nets`."""
+def small_network(
+    images, num_classes, is_training=True, dropout_keep_prob=1.0, create_aux_logits=True
+):
+    """Returns logits and end points, with tf-slim's names; see `slim.nets`."""
+    assert create_aux_logits
     with (
         tf.compat.v1.variable_scope(SCOPE),
-        tf_slim.arg_scope(inception_v3_arg_scope(WEIGHT_DECAY)),
-        tf_slim.arg_scope([tf_slim.batch_norm, dropout], is_training=True),
+        tf_slim.arg_scope([tf_slim.batch_norm, dropout], is_training=is_training),
     ):
         net = tf_slim.conv2d(images, 8, 3, stride=2, scope='Conv2d_1a_3x3')
         middle = tf_slim.conv2d(net, 16, 3, stride=2, scope='Conv2d_2b_3x3')
@@ -51,7 +59,9 @@ def _classifier(net, num_classes, scope):
 
 def create_model(precision='float32', dropout_keep_prob=1.0):
     """Returns a new `Model` of this network in training mode."""
-    network_fn = functools.partial(
-        small_network, num_classes=NUM_CLASSES, dropout_keep_prob=dropout_keep_prob
-    )
+
+    def network_fn(images):
+        with tf_slim.arg_scope(inception_v3_arg_scope(WEIGHT_DECAY)):
+            return small_network(images, NUM_CLASSES, dropout_keep_prob=dropout_keep_prob)
+
     return Model(network_fn, IMAGE_SIZE, precision)

@@ -19,11 +19,10 @@ from tests.slim.learning import small_network
 
 RUNS = reference.load('training_steps')
 
-# Training all layers of a deep network in batches of four turns the last bit of one step into the
-# third digit two steps later: batch norm over four values of a 1x1 feature map in the auxiliary
-# head of Inception-V3, fifty layers in ResNet, whose third loss is 2.7663 in the file, 2.7628 here
-# and 2.7679 in a TF1 graph of tf-slim's own network on the same machine. Only the first two steps
-# can be reproduced.
+# All layers of a deep network in batches of four make the last bit of one step the third digit two
+# steps later: batch norm over four values of a 1x1 map in the auxiliary head of Inception-V3, fifty
+# layers in ResNet, whose third loss is 2.7663 in the file, 2.7628 here and 2.7679 in a TF1 graph of
+# tf-slim's own network on the same machine. What is reproducible is the first two steps.
 STEPS_THAT_CAN_AGREE = {('inception_v3', 'rmsprop'): 2, ('resnet_v2_50', 'momentum'): 2}
 
 
@@ -67,7 +66,7 @@ def _batch_of(run):
     return images, np.array(run['labels'])
 
 
-def _numbers(result):
+def _figures(result):
     return {
         'total_loss': result.total_loss,
         'cross_entropy': result.losses['cross_entropy'],
@@ -87,26 +86,26 @@ def _relative_error(got, want):
     return np.linalg.norm(got - want) / np.linalg.norm(want)
 
 
-def test_every_optimizer_has_a_reference_run():
+def test_every_optimizer_has_its_figures():
     assert {run['optimizer'] for run in RUNS} == set(OPTIMIZERS)
 
 
 @pytest.mark.parametrize(
     'run', RUNS, ids=[f'{run["model_name"]}-{run["optimizer"]}' for run in RUNS]
 )
-def test_reproduces_the_original_training(run):
+def test_reproduces_the_training_of_2018(run):
     step, batch = _step_of(run), _batch_of(run)
     assert len(step.trained) == run['num_trained']
     comparable = _comparable_steps(run)
     for number, want in enumerate(run['steps']):
-        got = _numbers(step([batch]))
+        got = _figures(step([batch]))
         assert got['learning_rate'] == pytest.approx(want['learning_rate'], rel=1e-6)
         assert got['regularization'] == pytest.approx(want['regularization'], rel=1e-4)
         if number < comparable:
             assert got == pytest.approx(want, rel=1e-4), number
     variables = step.variables()
     assert set(run['slot_names'].values()) <= set(variables)
-    # Differences in the last digits of the losses stay below 5% in the variables; see above.
+    # Losses of the last digit leave the variables' second one alone; see above.
     tolerance = 1e-4 if comparable == len(run['steps']) else 5e-2
     for name, want in run['final_values'].items():
         got = _samples(variables[name], len(want))
@@ -114,7 +113,7 @@ def test_reproduces_the_original_training(run):
 
 
 def _train_in_a_graph(run):
-    """Returns a run's losses and final values with tf-slim's network in a TF1 graph and session."""
+    """A run's losses and final values from tf-slim's own network, in a TF1 graph and session."""
     v1 = tf.compat.v1
     with tf.Graph().as_default(), v1.Session() as session:
         images, labels = _batch_of(run)
@@ -147,30 +146,27 @@ def _train_in_a_graph(run):
         statistics = v1.get_collection(v1.GraphKeys.UPDATE_OPS)
         update = tf.group(optimizer.apply_gradients(gradients, step), *statistics)
         session.run(v1.global_variables_initializer())
-        # All in one call, since every call of a session is slow on so large a graph.
+        # All in one call: each call of a session on so large a graph takes its time.
         session.run(
             [variable.initializer for variable in values],
             {variable.initializer.inputs[1]: value for variable, value in values.items()},
         )
-        losses_of_steps = []
+        figures = []
         for _ in run['steps']:
-            # The original code did not order this and the update; the reference data has it first.
-            session.run(average)
-            losses_of_steps.append(session.run((losses, update))[0])
-        return losses_of_steps, session.run({v.op.name: v for v in v1.global_variables()})
+            session.run(average)  # In 2018 it raced with the rest; in the figures it comes first.
+            figures.append(session.run((losses, update))[0])
+        return figures, session.run({v.op.name: v for v in v1.global_variables()})
 
 
-def test_trains_all_layers_exactly_as_a_tensorflow_1_graph():
+def test_trains_all_layers_exactly_as_a_graph_of_tensorflow_1():
     run = next(run for run in RUNS if run['optimizer'] == 'rmsprop')
-    losses, values = _train_in_a_graph(run)
+    figures, values = _train_in_a_graph(run)
     step, batch = _step_of(run), _batch_of(run)
-    for want in losses:
-        got = _numbers(step([batch]))
+    for want in figures:
+        got = _figures(step([batch]))
         assert {name: got[name] for name in want} == pytest.approx(want, rel=1e-4)
     variables = step.variables()
-    assert set(variables) == set(
-        values
-    )  # Optimizer state and EMA weights have TensorFlow 1's names.
+    assert set(variables) == set(values)  # Slots and averages under TensorFlow 1's names.
     for name, want in values.items():
         if np.linalg.norm(want) > 0:
             assert _relative_error(variables[name].numpy(), want) < 1e-3, name
