@@ -179,10 +179,10 @@ def test_fine_tuning_the_last_layer_changes_only_statistics_of_the_others(job):
     first = read_checkpoint(job.fine_tuned / 'model.ckpt-0')
     last = read_checkpoint(job.fine_tuned / f'model.ckpt-{FINE_TUNING_STEPS}')
     assert last['global_step'] == FINE_TUNING_STEPS
-    slots = {name for name in last if name.endswith('/Momentum')}
+    momenta = {name for name in last if name.endswith('/Momentum')}
     # As in the original code a scope matches a part of the name: Logits also matches AuxLogits.
-    assert {name.split('/')[1] for name in slots} == {'Logits', 'AuxLogits'}
-    for name in set(last) - slots - {'global_step'}:
+    assert {name.split('/')[1] for name in momenta} == {'Logits', 'AuxLogits'}
+    for name in set(last) - momenta - {'global_step'}:
         if 'Logits' in name:
             assert not np.array_equal(first[name], start[name]) or 'BatchNorm' in name, name
             assert not np.array_equal(last[name], first[name]), name

@@ -1,6 +1,6 @@
 """One training step on one or more devices: the original code's arithmetic in a `tf.function`."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,23 +34,6 @@ class StepResult:
     losses: dict[str, float]
     learning_rate: float
     control: tuple[int, ...]
-
-
-def select_trainable(
-    variables: Mapping[str, tf.Variable],
-    scopes: Iterable[str] | None,
-    last_layer_scopes: Sequence[str] = (),
-) -> dict[str, tf.Variable]:
-    """Returns the trainable variables whose names contain one of `scopes`, all if it is None.
-
-    Raises:
-      UserError: if a scope matches nothing.
-    """
-    trainable = {name: v for name, v in variables.items() if v.trainable}
-    if scopes is None:
-        return trainable
-    selected = select(trainable, scopes, 'trainable_scopes', last_layer_scopes)
-    return {name: trainable[name] for name in selected}
 
 
 class TrainStep:
@@ -94,9 +77,11 @@ class TrainStep:
         with self.strategy.scope():
             self.model = create_model()
             variables = self.model.named_variables()
-            self.trained = select_trainable(
-                variables, config.trainable_scopes, network.last_layer_scopes
-            )
+            names = [name for name, v in variables.items() if v.trainable]
+            if config.trainable_scopes is not None:
+                heads = network.last_layer_scopes
+                names = select(names, config.trainable_scopes, 'trainable_scopes', heads)
+            self.trained = {name: variables[name] for name in names}
             first = tf.VariableAggregation.ONLY_FIRST_REPLICA
             self.global_step = tf.Variable(
                 0, dtype=tf.int64, name='global_step', trainable=False, aggregation=first

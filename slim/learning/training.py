@@ -201,7 +201,7 @@ def initialize(step: TrainStep, train_dir: str) -> None:
         except UserError as error:
             raise UserError(
                 f'{error} -- {train_dir} holds a training begun with other flags (network, '
-                'optimizer, trainable scopes, moving averages): keep them, or give another '
+                'optimizer, trainable scopes, EMA weights): keep them, or give another '
                 '--train_dir'
             ) from error
         log.info('resuming from step %d: %s', int(step.global_step.numpy()), report)
