@@ -30,7 +30,6 @@ def flags(tiny_flags):
     """
     return (
         *tiny_flags,
-        '--model_name=inception_v2',
         '--clone_on_cpu',
         '--optimizer=sgd',
         '--learning_rate=0.02',
