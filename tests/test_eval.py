@@ -41,9 +41,12 @@ def test_help_teaches_every_flag_without_tensorflow(root, run_script, without_te
         (['--weights=best'], ['best', 'average', 'raw']),
         (['--batch_size=0'], ['batch_size']),
         (['--timeout_secs=soon'], ['timeout_secs', 'soon']),
-        (['--moving_average_decay=0.99'], ['--moving_average_decay of 2018 is gone', '--weights']),
-        (['--master', 'local'], ['--master of 2018 is gone', 'TF_CONFIG']),
-        (['--quantize'], ['--quantize of 2018 is gone']),
+        (
+            ['--moving_average_decay=0.99'],
+            ['--moving_average_decay of the original code was removed', '--weights'],
+        ),
+        (['--master', 'local'], ['--master of the original code was removed', 'TF_CONFIG']),
+        (['--quantize'], ['--quantize of the original code was removed']),
         (['--checkpoint_path='], ['--checkpoint_path is required']),
         (['--checkpoint_path=a,,b'], ['--checkpoint_path=a,,b has an empty entry']),
         (['--checkpoint_path=c', '--model_name='], ['--model_name is required']),
@@ -208,7 +211,7 @@ def test_the_recipe_keeps_results_of_different_kinds_apart(root, tmp_path):
     status, given = arguments(MODEL_DIR='a,b', EVAL_DIR='c')
     assert status == 0 and {'--checkpoint_path=a,b', '--eval_dir=c'} < set(given)
     status, (line, *_) = arguments(MODEL_DIR='a,b')
-    assert status == 1 and 'EVAL_DIR: say where the results of a,b go' in line
+    assert status == 1 and 'EVAL_DIR: set it to a folder for the results of a,b' in line
 
 
 # From here on in this process, which has TensorFlow already: what eval.py calls.

@@ -688,7 +688,7 @@ def test_the_thirteen_checkpoints_are_where_the_scripts_expect_them(root):
         if item.files[0].checkpoint
     ]
     assert len(set(prefixes)) == 13
-    [looked_for] = re.findall(r'CHECKPOINT_PATH-\./(.*?)\}', (root / 'train.sh').read_text())
+    [looked_for] = re.findall(r'CHECKPOINT_PATH \./(\S+)', (root / 'train.sh').read_text())
     assert looked_for in prefixes
     for name, item in shipped.items():
         if item.folder.startswith('checkpoints'):

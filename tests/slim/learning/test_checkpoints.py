@@ -50,12 +50,10 @@ def _load_in_session(session, values):
 def test_what_training_writes_a_tensorflow_1_saver_reads(tmp_path):
     network_fn = nets_factory.get_network_fn('inception_v3', 5, is_training=True)
     step = TrainStep(
-        tf.distribute.get_strategy(),
+        configs.TrainingConfig(moving_average_decay=0.99),
+        nets_factory.get_network('inception_v3'),
         lambda: Model(network_fn, 107, depth_multiplier=0.1),
-        configs.OptimizerConfig(name='rmsprop'),
-        configs.ScheduleConfig(),
         10,
-        moving_average_decay=0.99,
     )
     step([(np.zeros([2, 107, 107, 3], np.float32), np.array([0, 1]))])
     want = {name: value.numpy() for name, value in step.snapshot().items()}

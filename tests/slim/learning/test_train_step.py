@@ -1,4 +1,4 @@
-"""The training step: against the figures of 2018, on one device and on several."""
+"""Training steps: compared with the original code's numbers, on one device and on several."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from tf_slim.nets import inception_v3 as tf_slim_inception_v3
 from slim import configs
 from slim.compat import tf_slim
 from slim.errors import UserError
-from slim.learning import precision, train_step
+from slim.learning import precision
 from slim.learning.model import Model
 from slim.learning.optimizers import OPTIMIZERS
 from slim.learning.train_step import TrainStep
@@ -22,7 +22,7 @@ RUNS = reference.load('training_steps')
 
 
 def _step_of(run):
-    """The `TrainStep` of a reference run, at its initial values."""
+    """Returns the `TrainStep` of a reference run with its initial values."""
     network_fn = nets_factory.get_network_fn(
         run['model_name'], run['num_classes'], run['weight_decay'], is_training=True
     )
@@ -31,15 +31,20 @@ def _step_of(run):
         arguments['dropout_keep_prob'] = run['dropout_keep_prob']
         arguments['depth_multiplier'] = run.get('depth_multiplier', 1.0)
     schedule = run['schedule']
-    step = TrainStep(
-        tf.distribute.get_strategy(),
-        lambda: Model(network_fn, run['image_size'], **arguments),
-        configs.OptimizerConfig(run['optimizer'], momentum=run.get('momentum', 0.9)),
-        configs.ScheduleConfig(learning_rate=schedule['lr'], decay_factor=schedule['decay']),
-        schedule['decay_steps'],
+    config = configs.TrainingConfig(
+        optimizer=configs.OptimizerConfig(run['optimizer'], momentum=run.get('momentum', 0.9)),
+        schedule=configs.ScheduleConfig(
+            learning_rate=schedule['lr'], decay_factor=schedule['decay']
+        ),
         trainable_scopes=run['trainable_scopes'],
         label_smoothing=run['label_smoothing'],
         moving_average_decay=run['moving_average_decay'],
+    )
+    step = TrainStep(
+        config,
+        nets_factory.get_network(run['model_name']),
+        lambda: Model(network_fn, run['image_size'], **arguments),
+        schedule['decay_steps'],
     )
     step.initial = step.snapshot()
     return step
@@ -214,15 +219,19 @@ def test_trains_all_layers_exactly_as_a_graph_of_tensorflow_1(monkeypatch):
             assert relative_error(values[name], value) < 1e-6, name
 
 
-def _small_step(strategy=None, optimizer='momentum', dropout_keep_prob=1.0, **arguments):
-    """A step of the small network, with seeded weights; without dropout, unless it is asked for."""
+def _small_step(strategy=None, optimizer='momentum', dropout_keep_prob=1.0, **settings):
+    """Returns a `TrainStep` of the small network, with seeded weights and without dropout."""
+    config = configs.TrainingConfig(
+        optimizer=configs.OptimizerConfig(name=optimizer),
+        schedule=configs.ScheduleConfig(learning_rate=0.01),
+        **settings,
+    )
     step = TrainStep(
-        strategy or tf.distribute.get_strategy(),
+        config,
+        small_network.NETWORK,
         lambda: small_network.create_model(dropout_keep_prob=dropout_keep_prob),
-        configs.OptimizerConfig(name=optimizer),
-        configs.ScheduleConfig(learning_rate=0.01),
         10,
-        **arguments,
+        strategy,
     )
     for name, variable in step.model.named_variables().items():
         variable.assign(deterministic.weights(name, variable.shape))
@@ -242,14 +251,14 @@ def _assert_equal_variables(step, other, tolerance=1e-4):
         np.testing.assert_allclose(value, want[name], rtol=tolerance, atol=tolerance, err_msg=name)
 
 
-def test_two_devices_reach_what_one_reaches():
+def test_two_devices_give_the_same_result_as_one():
     one = _small_step(moving_average_decay=0.9)
     devices = tf.distribute.MirroredStrategy(
         ['/cpu:0', '/cpu:1'], cross_device_ops=tf.distribute.ReductionToOneDevice()
     )
     two = _small_step(devices, moving_average_decay=0.9)
     for seed in range(3):
-        # Statistics stay per device: fed the same half each, both have those of one device.
+        # Batch-norm statistics are per device: with the same half on both, they are those of one.
         half = _small_batch(seed, 4)
         images, labels = (
             devices.experimental_distribute_values_from_function(lambda _, v=value: tf.constant(v))
@@ -261,8 +270,8 @@ def test_two_devices_reach_what_one_reaches():
     _assert_equal_variables(two, one)
 
 
-def test_a_strategy_of_one_device_is_no_strategy():
-    """What trains on one GPU, here on a CPU."""
+def test_one_device_strategy_gives_the_same_result_as_no_strategy():
+    """`OneDeviceStrategy` is used for one GPU; here it runs on the CPU."""
     plain, one = (
         _small_step(strategy, dropout_keep_prob=0.8)
         for strategy in (None, tf.distribute.OneDeviceStrategy('/cpu:0'))
@@ -273,7 +282,7 @@ def test_a_strategy_of_one_device_is_no_strategy():
     _assert_equal_variables(one, plain, tolerance=0)
 
 
-def test_every_device_hears_what_one_asks_for():
+def test_all_devices_receive_the_sum_of_the_control_integers():
     devices = tf.distribute.MirroredStrategy(
         ['/cpu:0', '/cpu:1'], cross_device_ops=tf.distribute.ReductionToOneDevice()
     )
@@ -286,7 +295,7 @@ def test_every_device_hears_what_one_asks_for():
     assert step.is_same_everywhere(10**6)
 
 
-def test_gradients_of_several_batches_make_one_update():
+def test_gradients_of_several_batches_are_accumulated_in_one_step():
     aggregated, single = _small_step(replicas_to_aggregate=2), _small_step()
     batch = _small_batch()
     for _ in range(3):
@@ -314,7 +323,7 @@ def test_different_batches_are_averaged():
         np.testing.assert_allclose(moved[name], value, rtol=1e-3, atol=1e-6, err_msg=name)
 
 
-def test_only_the_trainable_scopes_move_and_statistics_always_do():
+def test_only_trainable_scopes_and_batch_norm_statistics_change():
     step = _small_step(trainable_scopes=['Conv2d_3b', 'Logits'])
     before = {name: v.numpy() for name, v in step.model.named_variables().items()}
     step([_small_batch()])
@@ -325,17 +334,19 @@ def test_only_the_trainable_scopes_move_and_statistics_always_do():
         assert moved == (statistic or trained), name
 
 
-def test_scopes_match_as_parts_of_names():
-    names = {f'InceptionV3/{scope}/weights': tf.Variable(0.0) for scope in ('AuxLogits', 'Logits')}
-    assert set(train_step.select_trainable(names, ['Logits'])) == set(names)
+def test_scopes_match_parts_of_names():
+    trained = _small_step(trainable_scopes=['Logits']).trained
+    assert {name.split('/')[1] for name in trained} == {'AuxLogits', 'Logits'}
     with pytest.raises(
-        UserError, match='Logitz matches no variable of the network; there are InceptionV3/Aux'
+        UserError, match='Logitz matches no variable of the network; there are SmallNetwork/Aux'
     ):
-        train_step.select_trainable(names, ['Logitz'])
+        _small_step(trainable_scopes=['Logitz'])
+    trained = _small_step(trainable_scopes=['last_layer']).trained
+    assert {name.split('/')[1] for name in trained} == {'AuxLogits', 'Logits'}
 
 
 @pytest.mark.parametrize('name', ['adam', 'rmsprop'])
-def test_a_loaded_step_goes_on_as_if_it_had_never_stopped(name):
+def test_a_restored_step_continues_as_if_uninterrupted(name):
     undisturbed = _small_step(optimizer=name, dropout_keep_prob=0.8)
     batch = _small_batch()
     for _ in range(2):
