@@ -123,7 +123,8 @@ def draw_pairs(
                 below = '' if predicted == label else f'predicted as {names[predicted]}'
                 colour = WRONG if predicted == other else NEUTRAL
                 add_image(axes, paths[row], colour, below=below)
-            axes_row[start].set_title(names[label], loc='left', fontsize=10, parse_math=False)
+            title = axes_row[start].set_title(names[label], loc='left', fontsize=10)
+            title.set(parse_math=False, in_layout=False)  # A long name must not widen the column.
         axes_row[-1].set_title(f'{fraction:.0%} confused', loc='right', fontsize=10)
     return figure
 

@@ -104,7 +104,7 @@ def test_confused_images_of_a_pair_come_first_by_probability(paths):
     )
     below = [axes.get_xlabel() for axes in figure.axes if axes.images]
     wren, crow = 'predicted as Wren', 'predicted as Crow,\n"$black$"'
-    assert below == [wren, wren, '', crow, '', wren, wren, '', '']
+    assert below == [wren, wren, '', crow, '', '', wren, wren, '']
     titles = [axes.get_title(place) for axes in figure.axes for place in ('left', 'right')]
     assert [title for title in titles if title] == [
         NAMES[0],
