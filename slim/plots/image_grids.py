@@ -123,8 +123,7 @@ def draw_pairs(
                 below = '' if predicted == label else f'predicted as {names[predicted]}'
                 colour = WRONG if predicted == other else NEUTRAL
                 add_image(axes, paths[row], colour, below=below)
-            title = axes_row[start].set_title(names[label], loc='left', fontsize=10)
-            title.set(parse_math=False, in_layout=False)  # A long name must not widen the column.
+            axes_row[start].set_title(names[label], loc='left', fontsize=10, parse_math=False)
         axes_row[-1].set_title(f'{fraction:.0%} confused', loc='right', fontsize=10)
     return figure
 
@@ -138,6 +137,7 @@ def encode(figure: Figure, picture_format: str, dpi: int = 80, quality: int = 85
       dpi: resolution in pixels per inch.
       quality: quality of a JPEG.
     """
+    figure.draw_without_rendering()  # The layout takes two passes to converge.
     pixels = io.BytesIO()
     figure.savefig(pixels, format='png', dpi=dpi)
     image = Image.open(pixels).convert('RGB')
