@@ -100,12 +100,11 @@ def write_results(prefix, found, names):
 
 def main(flags):
     from slim.errors import UserError
-    from slim.features import domains
-    from slim.files import check_writable
+    from slim.files import check_plain_name, check_writable
     from slim.transfer import linear_classifier
 
     command_line.require(flags, 'dataset_name')
-    domains.check_name(flags.dataset_name)
+    check_plain_name(flags.dataset_name, 'a domain')
     if bool(flags.train) != bool(flags.val):
         raise UserError('--train and --val belong together; give both or neither')
     if flags.choose_c and flags['C'].present:

@@ -19,6 +19,22 @@ LOCK_PATIENCE_SECONDS = 2
 UNFINISHED = '.unfinished'
 
 
+def flush_to_disk(path: str) -> None:
+    """Waits until the contents of a file, or the entries of a folder, are on the disk.
+
+    Raises:
+      OSError: if they cannot be written; it carries the path.
+    """
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        error.filename = path
+        raise
+    finally:
+        os.close(descriptor)
+
+
 @contextlib.contextmanager
 def atomic_file(path: str) -> Iterator[str]:
     """Gives a temporary path to write to, which takes the name `path` when the block ends well.

@@ -1,6 +1,7 @@
 """Checks of arrays that come from files: features, labels and finiteness."""
 
 import numpy as np
+import numpy.typing as npt
 
 from slim.errors import UserError
 
@@ -85,3 +86,29 @@ def check_finite(features: np.ndarray, where: str = 'features', first_row: int =
     if not finite.all():
         row = first_row + np.argmin(finite)
         raise UserError(f'{where}: row {row} is not finite; extract the features again')
+
+
+def check_weights(weights: npt.ArrayLike, where: str = 'weights') -> np.ndarray:
+    """Returns weights of classes as float64 [classes].
+
+    Args:
+      weights: numbers [classes], 0 or more, such as the number of images of each class.
+      where: source of the weights, for messages.
+
+    Raises:
+      UserError: if one of them is negative or not finite, or all are zero.
+    """
+    weights = np.asarray(weights)
+    if weights.ndim != 1 or not len(weights) or weights.dtype.kind not in 'iuf':
+        raise UserError(
+            f'{where}: {weights.dtype} {list(weights.shape)} is not a list of weights; expected '
+            'one number per class'
+        )
+    weights = weights.astype(np.float64)
+    wrong = np.flatnonzero(~np.isfinite(weights) | (weights < 0))
+    if len(wrong):
+        examples = first_few(f'{weights[i]:g} of class {i}' for i in wrong)
+        raise UserError(f'{where}: a weight is negative or not finite: {examples}')
+    if not weights.any():
+        raise UserError(f'{where}: all weights are zero; expected the number of images per class')
+    return weights

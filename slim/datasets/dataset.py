@@ -7,6 +7,7 @@ import numpy as np
 
 from slim.datasets import catalogue, manifest, split_lists
 from slim.errors import UserError, nearest
+from slim.files import check_plain_name
 
 
 @dataclass(frozen=True)
@@ -56,11 +57,7 @@ def dataset_folder(dataset_dir: str, dataset_name: str) -> str:
     Raises:
       UserError: if there is no such folder; it says how to make it, or which names are near.
     """
-    if dataset_name in ('', '.', '..') or os.path.basename(dataset_name) != dataset_name:
-        raise UserError(
-            f'{dataset_name!r} is not the name of a dataset: '
-            f'name a folder in {dataset_dir}, without a path'
-        )
+    check_plain_name(dataset_name, 'a dataset')
     folder = os.path.join(dataset_dir, dataset_name)
     if os.path.isdir(folder):
         return folder

@@ -1,7 +1,7 @@
 """Features, and what is asked of them. Nothing in here knows of TensorFlow.
 
 On disk: `features` writes the features of images; `domains` reads them, and the class features that
-`class_features` takes from them.
+`class_means` takes from them.
 
 Which source is like a target: `emd` solves the transport problem, `domain_similarity` is the
 paper's measure, `measures` the table of it and others, `source_selection` picks source classes.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from slim.errors import UserError
-from slim.features.domains import Domain, check_same_width
+from slim.features.domains import Domain, check_same_dimension
 from slim.transfer import emd
 
 GAMMA = 0.01  # The paper's.
@@ -86,7 +86,7 @@ def measure_similarity(
     >>> found.emd, round(found.similarity, 4), found.flow
     (5.0, 0.9512, array([[0.75, 0.25]]))
     """
-    check_same_width([source, target])
+    check_same_dimension([source, target])
     distances = emd.euclidean_distances(source.means, target.means)
     weights = source.num_images, target.num_images
     cost, flow = emd.solve(*weights, distances, solver, max_iterations)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from slim.errors import UserError
-from slim.features.domains import create_domain, join
+from slim.features.domains import create_domain, merge_domains
 from slim.transfer import emd
 from slim.transfer.domain_similarity import (
     Similarity,
@@ -46,10 +46,13 @@ def test_of_a_domain_to_itself_and_both_ways():
 def test_a_source_that_holds_the_target_is_nearer_when_its_share_grows():
     target, other = random_domain('target', 0, 10), random_domain('other', 1, 30, shift=3)
     alone = measure_similarity(other, target).emd
-    joined = measure_similarity(join([other, target]), target)
+    joined = measure_similarity(merge_domains([other, target]), target)
     assert joined.emd < alone
     # All of the target's own weight that can stay where it is does.
-    own = join([other, target]).num_images[30:] / join([other, target]).num_images.sum()
+    own = (
+        merge_domains([other, target]).num_images[30:]
+        / merge_domains([other, target]).num_images.sum()
+    )
     np.testing.assert_allclose(np.diagonal(joined.flow[30:]), own, atol=1e-12)
 
 
@@ -112,7 +115,7 @@ def test_what_cannot_be_resampled():
 
 def test_widths_must_agree():
     narrow = create_domain('narrow', np.ones([1, 3]), [1])
-    with pytest.raises(UserError, match='narrow are 3 wide, those of dogs 16'):
+    with pytest.raises(UserError, match='narrow have dimension 3, those of dogs 16'):
         measure_similarity(narrow, random_domain('dogs', 1, 12))
 
 

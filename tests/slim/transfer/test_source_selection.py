@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from slim.errors import UserError
-from slim.features.domains import create_domain, join, keep_classes
+from slim.features.domains import create_domain, keep_classes, merge_domains
 from slim.transfer.domain_similarity import measure_similarity
 from slim.transfer.source_selection import class_distances, select_classes, write_class_lists
 
@@ -49,7 +49,7 @@ def test_as_many_as_there_are(count):
 
 def test_a_list_for_each_dataset_of_a_joined_source(tmp_path):
     other = create_domain('ImageNet', RANDOM.normal(size=[10, 4]), [300] * 10)
-    selected = select_classes(join([SOURCE, other]), TARGETS, [12, 12])
+    selected = select_classes(merge_domains([SOURCE, other]), TARGETS, [12, 12])
     names = {'inat': [f'Genus species_{label}' for label in range(30)], 'ImageNet': None}
     folder = tmp_path / 'lists' / 'both'
     written = write_class_lists(str(folder), selected, names)
