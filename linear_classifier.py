@@ -55,19 +55,6 @@ def read_split(flags, split):
     return domains.read_images(flags.feature_dir, flags.dataset_name, split)
 
 
-def class_names(flags, num_classes):
-    """Names of the classes, of labels.txt if it has as many; else their labels."""
-    from slim.datasets import split_lists
-
-    names = split_lists.read_labels(os.path.join(flags.dataset_dir, flags.dataset_name))
-    if names is not None and len(names) != num_classes:
-        command_line.warn(
-            [f'labels.txt names {len(names)} classes and the features have {num_classes}; not used']
-        )
-        names = None
-    return names or [str(label) for label in range(num_classes)]
-
-
 def write_results(prefix, found, names):
     """Writes all that the docstring promises."""
     from slim import tables
@@ -100,6 +87,7 @@ def write_results(prefix, found, names):
 
 def main(flags):
     from slim.errors import UserError
+    from slim.features import source_images
     from slim.files import check_plain_name, check_writable
     from slim.transfer import linear_classifier
 
@@ -118,7 +106,9 @@ def main(flags):
             *train, seed=flags.seed, max_iterations=flags.max_iterations
         )
     found = linear_classifier.classify(*train, *val, C, flags.max_iterations)
-    names = class_names(flags, len(found.confusion))
+    names = source_images.class_names(
+        flags.dataset_dir, flags.dataset_name, len(found.confusion), command_line.warn
+    )
     os.makedirs(folder, exist_ok=True)
     prefix = os.path.join(folder, f'{flags.dataset_name}_linear')
     write_results(prefix, found, names)

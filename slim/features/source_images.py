@@ -4,6 +4,7 @@ Feature files hold neither: their rows are in the order of the dataset's list.
 """
 
 import os
+from collections.abc import Callable
 
 import numpy.typing as npt
 
@@ -13,13 +14,19 @@ from slim.validation import check_labels
 SPLITS = {'train': 'train', 'val': 'validation'}  # Split in names of feature files -> of lists.
 
 
-def class_names(dataset_dir: str, dataset_name: str, num_classes: int) -> list[str]:
+def class_names(
+    dataset_dir: str,
+    dataset_name: str,
+    num_classes: int,
+    warn: Callable[[list[str]], None] = lambda warnings: None,
+) -> list[str]:
     """Returns the names of classes by label: those of labels.txt if it has as many, else labels.
 
     Args:
       dataset_dir: folder of datasets.
       dataset_name: folder in it, which may be missing.
       num_classes: number of classes of the features.
+      warn: function called with a warning if labels.txt has another number of classes.
 
     Raises:
       UserError: if labels.txt is malformed.
@@ -28,9 +35,12 @@ def class_names(dataset_dir: str, dataset_name: str, num_classes: int) -> list[s
     ['0', '1', '2']
     """
     names = split_lists.read_labels(os.path.join(dataset_dir, dataset_name))
-    if names is None or len(names) != num_classes:
-        return [str(label) for label in range(num_classes)]
-    return names
+    if names is not None and len(names) != num_classes:
+        warn(
+            [f'labels.txt names {len(names)} classes and the features have {num_classes}; not used']
+        )
+        names = None
+    return names or [str(label) for label in range(num_classes)]
 
 
 def image_paths(
