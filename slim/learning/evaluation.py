@@ -189,8 +189,8 @@ def evaluate_new_checkpoints(
     evaluator: Evaluator,
     folder: str,
     handle: Callable[[Evaluation], None],
-    timeout_secs: float | None = None,
-    poll_secs: float = 10,
+    timeout_secs: float | None,
+    poll_secs: float,
 ) -> int:
     """Evaluates every checkpoint of a folder, existing and new ones, oldest first.
 

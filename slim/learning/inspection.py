@@ -166,54 +166,32 @@ def inspect(path: str, network_name: str | None = None) -> Inspection:
     )
 
 
-def compare(shapes: Mapping[str, Sequence[int]], network_name: str) -> Fit:
+def compare(
+    shapes: Mapping[str, Sequence[int]], network_name: str, depth_multiplier: float | None = None
+) -> Fit:
     """Compares the shapes of a checkpoint's variables with those of a network.
 
     Args:
       shapes: dictionary from name to shape; names outside the network's root scope are ignored.
       network_name: key of `nets_factory.NETWORKS`.
-
-    Returns:
-      A `Fit`, with the depth multiplier that the shapes suggest if the network has one.
+      depth_multiplier: depth multiplier of the network; None: the one that the shapes suggest.
 
     Raises:
       UserError: if the name is unknown.
     """
     network = nets_factory.get_network(network_name)
+    if depth_multiplier is None:
+        fit = compare(shapes, network_name, 1.0)
+        if fit.mismatched and network.has_depth_multiplier:
+            guess = _guess_depth_multiplier(shapes, _network_shapes(network_name, 1.0))
+            if guess not in (None, 1.0):
+                scaled = compare(shapes, network_name, guess)
+                fit = min(fit, scaled, key=lambda fit: fit.num_differences)
+        return fit
     root = network.scope + '/'
     found = {name: tuple(shape) for name, shape in shapes.items() if name.startswith(root)}
-    fit = _compare(found, network_name, 1.0)
-    if fit.mismatched and network.has_depth_multiplier:
-        multiplier = _guess_depth_multiplier(found, _network_shapes(network_name, 1.0))
-        if multiplier not in (None, 1.0):
-            scaled = _compare(found, network_name, multiplier)
-            fit = min(fit, scaled, key=lambda fit: fit.num_differences)
-    return fit
-
-
-@functools.cache
-def _network_shapes(network_name: str, depth_multiplier: float) -> dict[str, NetworkShape]:
-    """Returns the shapes of a network's variables by name, without the auxiliary head."""
-    network = nets_factory.get_network(network_name)
-    network_fn = nets_factory.get_network_fn(network_name, _CLASSES)
-    arguments = network.optional_arguments(depth_multiplier, create_aux_logits=False)
-    size = network.default_image_size
-    with tf.Graph().as_default():
-        network_fn(tf.compat.v1.placeholder(tf.float32, [None, size, size, 3]), **arguments)
-        return {
-            variable.op.name: tuple(
-                None if length == _CLASSES else length for length in variable.shape.as_list()
-            )
-            for variable in tf.compat.v1.global_variables()
-        }
-
-
-def _compare(found: Mapping[str, Shape], network_name: str, depth_multiplier: float) -> Fit:
-    """As `compare`, for a given depth multiplier."""
     wanted = _network_shapes(network_name, depth_multiplier)
-    heads = {
-        scope: scope + '/' for scope in nets_factory.get_network(network_name).last_layer_scopes
-    }
+    heads = {scope: scope + '/' for scope in network.last_layer_scopes}
     # Heads that the checkpoint lacks, and heads that are not compared (the auxiliary one).
     left_out = [
         head for head, start in heads.items() if not any(n.startswith(start) for n in found)
@@ -242,6 +220,23 @@ def _compare(found: Mapping[str, Shape], network_name: str, depth_multiplier: fl
     )
 
 
+@functools.cache
+def _network_shapes(network_name: str, depth_multiplier: float) -> dict[str, NetworkShape]:
+    """Returns the shapes of a network's variables by name, without the auxiliary head."""
+    network = nets_factory.get_network(network_name)
+    network_fn = nets_factory.get_network_fn(network_name, _CLASSES)
+    arguments = network.optional_arguments(depth_multiplier, create_aux_logits=False)
+    size = network.default_image_size
+    with tf.Graph().as_default():
+        network_fn(tf.compat.v1.placeholder(tf.float32, [None, size, size, 3]), **arguments)
+        return {
+            variable.op.name: tuple(
+                None if length == _CLASSES else length for length in variable.shape.as_list()
+            )
+            for variable in tf.compat.v1.global_variables()
+        }
+
+
 def _same_shape(found: Shape, wanted: NetworkShape) -> bool:
     """Returns whether two shapes are equal, where None in `wanted` stands for any length."""
     return len(found) == len(wanted) and all(
@@ -250,7 +245,7 @@ def _same_shape(found: Shape, wanted: NetworkShape) -> bool:
 
 
 def _guess_depth_multiplier(
-    found: Mapping[str, Shape], wanted: Mapping[str, NetworkShape]
+    found: Mapping[str, Sequence[int]], wanted: Mapping[str, NetworkShape]
 ) -> float | None:
     """Returns the roundest multiplier that turns the channels of `wanted` into those of `found`.
 
