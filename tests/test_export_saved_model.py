@@ -217,8 +217,8 @@ def without_classifier(trained, tmp_path):
 
     from slim.learning import checkpoints
 
-    whole = checkpoints.Checkpoint(str(trained))
-    tensors = {name: whole.read(name) for name in whole.shapes if '/Logits/' not in name}
+    complete = checkpoints.Checkpoint(str(trained))
+    tensors = {name: complete.read(name) for name in complete.shapes if '/Logits/' not in name}
     tensors = {name: tf.constant(value) for name, value in tensors.items()}
     return checkpoints.save(str(tmp_path / 'headless'), tensors, 3)
 
@@ -286,6 +286,6 @@ def test_labels_of_another_dataset_and_an_unknown_network_are_refused(
     config = configs.ExportConfig(str(trained), image_size=75)
     with pytest.raises(UserError, match='labels.txt has 9 classes, .*model.ckpt-3 has 8'):
         export.export(config, str(tmp_path / 'export'), str(tmp_path / 'labels.txt'))
-    path = checkpoints.save(str(tmp_path / 'stranger'), {'lstm/kernel': tf.zeros([1])}, 0)
+    path = checkpoints.save(str(tmp_path / 'unknown'), {'lstm/kernel': tf.zeros([1])}, 0)
     with pytest.raises(UserError, match='of no known network; see inspect_checkpoint.py'):
         export.export(configs.ExportConfig(path), str(tmp_path / 'export'))

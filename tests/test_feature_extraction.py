@@ -136,8 +136,13 @@ def test_a_killed_extraction_is_resumed(
         'photos_label_train.npy',
     ]
     uninterrupted = create(image_size=299)
-    uninterrupted.extract(str(photos_dir / 'photos'), 'photos', 'train', str(tmp_path / 'whole'))
-    (features, labels), (expected, expected_labels) = arrays(folder), arrays(tmp_path / 'whole')
+    uninterrupted.extract(
+        str(photos_dir / 'photos'), 'photos', 'train', str(tmp_path / 'uninterrupted')
+    )
+    (features, labels), (expected, expected_labels) = (
+        arrays(folder),
+        arrays(tmp_path / 'uninterrupted'),
+    )
     np.testing.assert_array_equal(labels, expected_labels)
     # The last bits depend on the batches.
     np.testing.assert_allclose(features, expected, rtol=1e-5, atol=1e-6 * expected.max())

@@ -47,12 +47,12 @@ def test_the_newest_checkpoint_of_a_folder_is_described(run_script, trained):
     assert lines[0] == f'{trained}/model.ckpt-3'
     # Images of 75 pixels are too small for the auxiliary head.
     assert lines[1] == (
-        'network           inception_v3, 8 classes, depth multiplier 0.25, '
+        'network          inception_v3, 8 classes, depth multiplier 0.25, '
         'without InceptionV3/AuxLogits'
     )
-    assert lines[3] == 'EMA weights       none'
-    assert re.fullmatch(r'optimizer state   (\d+): RMSProp \((\d+)\), RMSProp_1 \(\2\)', lines[4])
-    assert lines[5] == 'global step       3'
+    assert lines[3] == 'EMA weights      none'
+    assert re.fullmatch(r'optimizer state  (\d+): RMSProp \((\d+)\), RMSProp_1 \(\2\)', lines[4])
+    assert lines[5] == 'global step      3'
     assert re.search(
         r'^InceptionV3/Logits/Conv2d_1c_1x1/weights +\[1, 1, 512, 8\] +float32$',
         result.stdout,

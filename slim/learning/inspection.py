@@ -279,9 +279,11 @@ def describe(inspection: Inspection, everything: bool = False) -> str:
       inspection: inspection to describe.
       everything: whether the table includes optimizer state and EMA weights.
     """
-    lines = [inspection.path]
-    for key, values in _summary(inspection).items():
-        lines += [f'{key:<18}{values[0]}', *(f'{"":18}{value}' for value in values[1:])]
+    summary = [
+        {'key': '' if number else key, 'value': value}
+        for key, values in _summary(inspection).items()
+        for number, value in enumerate(values)
+    ]
     variables = list(inspection.model)
     if everything:
         variables += [*inspection.averages, *inspection.slots]
@@ -290,7 +292,8 @@ def describe(inspection: Inspection, everything: bool = False) -> str:
         {'name': variable.name, 'shape': _format_shape(variable.shape), 'dtype': variable.dtype}
         for variable in variables
     ]
-    return '\n'.join([*lines, '', format_table(rows) if rows else 'no variables'])
+    table = format_table(rows) if rows else 'no variables'
+    return '\n'.join([inspection.path, format_table(summary, headers=False), '', table])
 
 
 def _summary(inspection: Inspection) -> dict[str, list[str]]:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from slim.errors import UserError, nearest
-from slim.validation import check_weights
+from slim.validation import first_few
 
 # Of the network simplex. 6,089 classes against 555 take between 50,000 and 100,000, POT's default.
 MAX_ITERATIONS = 10_000_000
@@ -69,7 +69,19 @@ def normalize(weights, where: str = 'weights') -> np.ndarray:
     >>> normalize([3, 1])
     array([0.75, 0.25])
     """
-    weights = check_weights(weights, where)
+    weights = np.asarray(weights)
+    if weights.ndim != 1 or not len(weights) or weights.dtype.kind not in 'iuf':
+        raise UserError(
+            f'{where}: {weights.dtype} {list(weights.shape)} is no list of weights; expected a '
+            'number a class'
+        )
+    weights = weights.astype(np.float64)
+    wrong = np.flatnonzero(~np.isfinite(weights) | (weights < 0))
+    if len(wrong):
+        shown = first_few(f'{weights[i]:g} of class {i}' for i in wrong)
+        raise UserError(f'{where}: a weight is negative or not finite: {shown}')
+    if not weights.any():
+        raise UserError(f'{where}: all weights are zero; expected the images of each class')
     return weights / weights.sum()
 
 

@@ -74,10 +74,10 @@ def test_a_checkpoint_of_the_original_training_is_described(original_training):
 
     text = inspection.describe(found)
     for line in (
-        'network           inception_v3, 6 classes, depth multiplier 0.1',
-        f'EMA weights       {len(sizes)}',
-        f'optimizer state   {len(weights)}: Momentum ({len(weights)})',
-        'global step       1234',
+        'network          inception_v3, 6 classes, depth multiplier 0.1',
+        f'EMA weights      {len(sizes)}',
+        f'optimizer state  {len(weights)}: Momentum ({len(weights)})',
+        'global step      1234',
     ):
         assert line in text.splitlines()
     assert 'Momentum' not in text.split('\n\n')[1]
@@ -171,11 +171,11 @@ def test_an_unknown_network_is_listed(tmp_path):
     assert found.slot_counts == {'Adam': 1, 'Adam_1': 1, 'beta1_power': 1, 'beta2_power': 1}
     assert found.num_parameters == 12 + 1 + 2
     assert inspection.describe(found).splitlines()[1:] == [
-        'network           unknown',
-        'model variables   3: 15 parameters',
-        'EMA weights       none',
-        'optimizer state   4: Adam (1), Adam_1 (1), beta1_power (1), beta2_power (1)',
-        'global step       not in the checkpoint',
+        'network          unknown',
+        'model variables  3: 15 parameters',
+        'EMA weights      none',
+        'optimizer state  4: Adam (1), Adam_1 (1), beta1_power (1), beta2_power (1)',
+        'global step      not in the checkpoint',
         '',
         'name                  shape   dtype',
         'InceptionV3x/weights  [2]     int32',

@@ -145,9 +145,9 @@ def test_pyemds_warning_is_an_error(monkeypatch):
         ([1, -1], 'negative or not finite: -1 of class 1'),
         ([np.nan, 1], 'negative or not finite: nan of class 0'),
         ([0, 0], 'all weights are zero'),
-        ([[1, 2]], r'not a list of weights'),
-        (['a', 'b'], 'not a list of weights'),
-        ([], 'not a list of weights'),
+        ([[1, 2]], r'no list of weights'),
+        (['a', 'b'], 'no list of weights'),
+        ([], 'no list of weights'),
     ],
 )
 def test_weights_that_are_none(weights, message):
