@@ -9,14 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from slim import validation
 from slim.errors import UserError
-from slim.validation import (
-    check_classes,
-    check_features,
-    check_finite,
-    check_labels,
-    check_same_length,
-)
 
 CHUNK_BYTES = 2**26  # Size in float64 of the rows that are read at a time, to limit memory.
 
@@ -60,20 +54,20 @@ def compute_class_means(
            [1., 1.]], dtype=float32), num_images=array([2, 1]))
     """
     features = features if isinstance(features, np.ndarray) else np.asarray(features)
-    labels = check_labels(labels, where)
-    check_features(features, where)
-    check_same_length(features, labels, where)
+    labels = validation.check_labels(labels, where)
+    validation.check_features(features, where)
+    validation.check_same_length(features, labels, where)
     num_classes = labels.max() + 1 if num_classes is None else num_classes
     if labels.max() >= num_classes:
         raise UserError(f'{where}: there is label {labels.max()}, but {num_classes} classes')
     num_images = np.bincount(labels, minlength=num_classes)
-    check_classes(num_images, where)
+    validation.check_classes(num_images, where)
     feature_dim = features.shape[1]
     sums = np.zeros([num_classes, feature_dim])
     rows = max(1, chunk_bytes // (8 * feature_dim))
     for start in range(0, len(features), rows):
         chunk = np.asarray(features[start : start + rows], np.float64)
-        check_finite(chunk, where, start)
+        validation.check_finite(chunk, where, start)
         part = labels[start : start + rows]
         order = np.argsort(part, kind='stable')
         present, firsts = np.unique(part[order], return_index=True)

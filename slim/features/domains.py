@@ -20,18 +20,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from slim import validation
 from slim.errors import UserError, nearest
 from slim.features.class_means import ClassMeans, compute_class_means
 from slim.features.storage import array_path, write_array
 from slim.files import check_plain_name
-from slim.validation import (
-    check_features,
-    check_finite,
-    check_labels,
-    check_same_length,
-    check_weights,
-    first_few,
-)
 
 MERGE_SEPARATOR = '+'
 WEIGHT = '_weight.npy'
@@ -87,8 +80,8 @@ def create_domain(
     """
     where = where or name
     means = np.asarray(means)
-    check_features(means, where)
-    weights = check_weights(num_images, where)
+    validation.check_features(means, where)
+    weights = validation.check_weights(num_images, where)
     if len(means) != len(weights):
         raise UserError(
             f'{where}: there are features of {len(means)} classes, but weights of {len(weights)}; '
@@ -122,13 +115,13 @@ def keep_classes(domain: Domain, min_num_imgs: float = 0) -> Domain:
     if len(empty):
         raise UserError(
             f'{domain.name}: {len(empty)} of {len(kept.labels)} classes have no images '
-            f'({first_few(empty)}); leave them out, or set --min_num_imgs=1 for a source'
+            f'({validation.first_few(empty)}); leave them out, or set --min_num_imgs=1 for a source'
         )
     wrong = kept.labels[~np.isfinite(kept.means).all(axis=1)]
     if len(wrong):
         raise UserError(
-            f'{domain.name}: the mean of class {first_few(wrong)} is not finite; extract the '
-            'features again'
+            f'{domain.name}: the mean of class {validation.first_few(wrong)} is not finite; '
+            'extract the features again'
         )
     return kept
 
@@ -198,9 +191,9 @@ def read_features_and_labels(features_path: str, labels_path: str) -> tuple[np.n
       OSError: if one of them cannot be read.
     """
     features, labels = read_array(features_path), read_array(labels_path)
-    check_features(features, features_path)
-    labels = check_labels(labels, labels_path)
-    check_same_length(features, labels, f'{features_path}, {labels_path}')
+    validation.check_features(features, features_path)
+    labels = validation.check_labels(labels, labels_path)
+    validation.check_same_length(features, labels, f'{features_path}, {labels_path}')
     return features, labels
 
 
@@ -288,7 +281,7 @@ def write_domain(feature_dir: str, name: str, class_means: ClassMeans) -> None:
       OSError: if they cannot be written.
     """
     check_plain_name(name, 'a domain')
-    check_finite(class_means.means, name)
+    validation.check_finite(class_means.means, name)
     os.makedirs(feature_dir, exist_ok=True)
     write_array(os.path.join(feature_dir, name + WEIGHT), class_means.num_images)
     write_array(os.path.join(feature_dir, name + '.npy'), class_means.means)

@@ -116,20 +116,16 @@ def save(
 
     paths = [other for other in list_checkpoints(folder) if other != path] + [path]
     deleted = paths[:-max_to_keep] if max_to_keep else []
-    _write_state(folder, paths[len(deleted) :])
+    # The state file: a `CheckpointState` as text, with relative paths so that the folder can move.
+    kept = [os.path.basename(path) for path in paths[len(deleted) :]]
+    state = [f'model_checkpoint_path: "{kept[-1]}"\n']
+    state += [f'all_model_checkpoint_paths: "{name}"\n' for name in kept]
+    write_text(os.path.join(folder, 'checkpoint'), ''.join(state))
     for old in deleted:
         for suffix in (*_SUFFIXES, '.meta'):
             with contextlib.suppress(FileNotFoundError):
                 os.remove(old + suffix)
     return path
-
-
-def _write_state(folder: str, paths: Sequence[str]) -> None:
-    """Writes the state file, a `CheckpointState` as text; paths are relative: folders can move."""
-    names = [os.path.basename(path) for path in paths]
-    lines = [f'model_checkpoint_path: "{names[-1]}"']
-    lines += [f'all_model_checkpoint_paths: "{name}"' for name in names]
-    write_text(os.path.join(folder, 'checkpoint'), '\n'.join(lines) + '\n')
 
 
 def _remove_temporary_files(folder: str) -> None:

@@ -80,37 +80,35 @@ class Member:
             **network.optional_arguments(depth_multiplier, create_aux_logits=False),
         )
         self._path = ''
+        self._is_only_one = len(config.members) == 1
         self.image_size = image_size
         style = config.preprocessing_name or network.preprocessing
         self.input = style, image_size
         shape = [image_size, image_size, 3]
         if config.num_crops == 1:
             self.preprocess = preprocessing_factory.get_jpeg_preprocessing(style, is_training=False)
-            # A single image is ranked by its logits: softmax would only add rounding errors.
-            scores = self._logits if len(config.members) == 1 else self._log_softmax
         else:
             self.preprocess = preprocessing_factory.get_jpeg_crops(style)
             shape = [crops.NUM_WINDOWS, *shape]
-            scores = self._log_mean_softmax
         images = tf.TensorSpec([None, *shape], tf.float32)
         # XLA drops checks from what it compiles, so the check stays outside.
         check = tf.function(_check_finite, autograph=False)
+        scores = self._single_crop_scores if config.num_crops == 1 else self._multi_crop_scores
         compiled = tf.function(scores, autograph=False, jit_compile=config.jit_compile or None)
         self._scores = tf.function(
             lambda images: check(compiled(images)), input_signature=[images], autograph=False
         )
 
-    def _logits(self, images: tf.Tensor) -> tf.Tensor:
-        """Returns logits [n, classes] for images [n, height, width, 3]."""
-        return self._model(images)[0]
+    def _single_crop_scores(self, images: tf.Tensor) -> tf.Tensor:
+        """Returns scores [n, classes] for images [n, height, width, 3]."""
+        logits = self._model(images)[0]
+        # A single image is ranked by its logits: softmax would only add rounding errors.
+        return logits if self._is_only_one else tf.nn.log_softmax(logits)
 
-    def _log_softmax(self, images: tf.Tensor) -> tf.Tensor:
-        """Returns the log softmax [n, classes] for images [n, height, width, 3]."""
-        return tf.nn.log_softmax(self._logits(images))
-
-    def _log_mean_softmax(self, images: tf.Tensor) -> tf.Tensor:
+    def _multi_crop_scores(self, images: tf.Tensor) -> tf.Tensor:
         """Returns the log of the mean softmax over 12 crops, [n, classes], for [n, 6, ., ., 3]."""
-        return log_mean_exp(crops.by_crop(self._log_softmax(crops.with_mirror_images(images))))
+        logits = self._model(crops.with_mirror_images(images))[0]
+        return log_mean_exp(crops.by_crop(tf.nn.log_softmax(logits)))
 
     def restore(self, checkpoint: checkpoints.Checkpoint, weights: str) -> None:
         """Restores its variables; `weights` is one of `configs.WEIGHTS`.

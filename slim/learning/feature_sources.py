@@ -97,7 +97,7 @@ class CheckpointSource(FeatureSource):
         )
         self.features_of = tf.function(
             lambda images: self.outputs(images)[0],
-            input_signature=[_image_batch(self.image_size)],
+            input_signature=[tf.TensorSpec([None, self.image_size, self.image_size, 3])],
             autograph=False,
             jit_compile=config.jit_compile or None,
         )
@@ -194,7 +194,7 @@ class SavedModelSource(FeatureSource):
                 )
             self.features_of = tf.function(
                 functools.partial(_features, function),
-                input_signature=[_image_batch(size)],
+                input_signature=[tf.TensorSpec([None, size, size, 3])],
                 autograph=False,
             )
             try:
@@ -212,10 +212,6 @@ class SavedModelSource(FeatureSource):
 
     def __str__(self) -> str:
         return f'features of dimension {self.feature_dim}, {self._name}: {self._folder}'
-
-
-def _image_batch(size: int) -> tf.TensorSpec:
-    return tf.TensorSpec([None, size, size, 3], tf.float32)
 
 
 def _load(folder: str) -> tuple[Any, str]:

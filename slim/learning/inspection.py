@@ -19,7 +19,7 @@ from slim.nets import nets_factory
 from slim.tables import format_table
 from slim.validation import first_few
 
-STATISTICS = ('moving_mean', 'moving_variance')
+STATISTICS = ('/moving_mean', '/moving_variance')
 
 # A number of classes that cannot be mistaken for one of a network's own dimensions.
 _CLASSES = 7919
@@ -38,11 +38,6 @@ class Variable:
     name: str
     shape: Shape
     dtype: str
-
-    @property
-    def size(self) -> int:
-        """Number of elements."""
-        return math.prod(self.shape)
 
 
 @dataclass(frozen=True)
@@ -122,12 +117,12 @@ class Inspection:
     @property
     def num_parameters(self) -> int:
         """Number of elements of the network's variables, without batch norm statistics."""
-        return sum(variable.size for variable in self.model) - self.num_statistics
+        return sum(math.prod(v.shape) for v in self.model) - self.num_statistics
 
     @property
     def num_statistics(self) -> int:
         """Number of elements of the batch norm statistics."""
-        return sum(v.size for v in self.model if v.name.split('/')[-1] in STATISTICS)
+        return sum(math.prod(v.shape) for v in self.model if v.name.endswith(STATISTICS))
 
 
 def inspect(path: str, network_name: str | None = None) -> Inspection:
