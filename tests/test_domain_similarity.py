@@ -238,7 +238,7 @@ def not_finite(folder):
     means = np.load(folder / 'cub_200.npy')
     means[3, 2] = np.nan
     np.save(folder / 'cub_200.npy', means)
-    return 'cub_200: the feature of class 3 is not finite'
+    return 'cub_200: the mean of class 3 is not finite'
 
 
 def empty_class(folder):
