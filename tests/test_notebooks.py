@@ -226,7 +226,7 @@ def test_notebook_runs_from_a_fresh_clone(name, after_data_step, no_network, tmp
         assert (copy / path).exists()
     if name == 'DomainSimilarityDemo.ipynb':
         saved = domains.read_domain(str(copy / 'feature/demo-400/class_features'), 'demo')
-        expected = class_means.class_features(features, labels)
+        expected = class_means.compute_class_means(features, labels)
         np.testing.assert_allclose(saved.means, expected.means, rtol=1e-5, atol=1e-6)
         np.testing.assert_array_equal(saved.num_images, expected.num_images)
 

@@ -269,10 +269,10 @@ def measure(settings: configs.MiniatureConfig, folders: Folders) -> list[dict]:
     class_dir = os.path.join(folders.output_dir, CLASS_FEATURES)
     union_dir = os.path.join(folders.feature_dir, settings.union)
     for name in (*settings.sources, *settings.targets):
-        found = class_means.class_features(*domains.read_images(union_dir, name, 'train'))
+        found = class_means.compute_class_means(*domains.read_images(union_dir, name, 'train'))
         domains.write_domain(class_dir, name, found)
     parts = [domains.read_domain(class_dir, name) for name in settings.sources]
-    sources = dict(zip(settings.networks, [*parts, domains.join(parts)], strict=True))
+    sources = dict(zip(settings.networks, [*parts, domains.merge_domains(parts)], strict=True))
     return [
         measure_pair(
             source,

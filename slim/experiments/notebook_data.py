@@ -258,9 +258,9 @@ def read_domains(
     folder = os.path.join(root, feature_set.feature_dir)
     sources = [_read_domain(folder, name) for name in feature_set.sources]
     if len(sources) > 1:
-        sources.append(domains.join(sources))
+        sources.append(domains.merge_domains(sources))
     targets = [domains.keep_classes(_read_domain(folder, name)) for name in feature_set.targets]
-    domains.check_same_width([*sources, *targets])
+    domains.check_same_dimension([*sources, *targets])
     return [domains.keep_classes(source, min_num_imgs) for source in sources], targets
 
 

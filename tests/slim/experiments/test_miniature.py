@@ -75,7 +75,7 @@ def check_results(folder):
     assert [(row['target'], row['source']) for row in rows] == pairs
     for row in rows:
         assert list(row) == COLUMNS
-        source = domains.join([read[name] for name in row['source'].split('+')])
+        source = domains.merge_domains([read[name] for name in row['source'].split('+')])
         expected = measure_similarity(source, read[row['target']])
         assert float(row['emd']) == pytest.approx(expected.emd)
         assert float(row['similarity']) == pytest.approx(expected.similarity)
