@@ -55,7 +55,7 @@ def _batch_of(run):
     return images, np.array(run['labels'])
 
 
-def _figures(result):
+def _losses(result):
     return {
         'total_loss': result.total_loss,
         'cross_entropy': result.losses['cross_entropy'],
@@ -84,7 +84,7 @@ def _run(step, run, change=lambda values, seed=0: values):
         variable.assign(change(deterministic.weights(name, variable.shape), number))
     step.start_averages()
     images, labels = _batch_of(run)
-    results = [_figures(step([(change(images), labels)])) for _ in run['steps']]
+    results = [_losses(step([(change(images), labels)])) for _ in run['steps']]
     return results, step.snapshot()
 
 
