@@ -1,104 +1,129 @@
-"""Classifies a dataset's images by a linear classifier on their features: how good are these?
+"""Measures the quality of features: the accuracy of a linear classifier on a dataset's images.
 
     python linear_classifier.py --feature_dir=feature/inception_v3_iNat_299 --dataset_name=cub_200
 
-fits a multinomial logistic regression to what feature_extraction.py wrote of the training images,
-    cub_200_feature_train.npy  float [images, width]     cub_200_label_train.npy  int [images]
-prints how many of the others (..._val.npy) it gets right, and writes beside them
-    cub_200_linear.json             accuracy, of each class too; iterations, whether it converged
+fits multinomial logistic regression to the features of the training images, as written by
+feature_extraction.py,
+    cub_200_feature_train.npy  float [images, feature_dim]     cub_200_label_train.npy  int [images]
+prints the accuracy on the validation images (..._val.npy), and writes to the same folder
+    cub_200_linear.json             accuracy, also per class; iterations, whether lbfgs converged
     cub_200_linear_predictions.csv  row, label, predicted, probability
-    cub_200_linear_confusion.csv    images of each class (row) that were taken for each (column)
+    cub_200_linear_confusion.csv    number of images by true (row) and predicted class (column)
     cub_200_linear_confusion.png    the same as a picture
-5,994 images of 200 classes, 2,048 wide, take about 3 s on 2 cores. In 2018 these features were
-right on 0.899033 of the images.
+5,994 images of 200 classes with 2,048 features take about 3 s on 2 cores. The original notebook
+reports an accuracy of 0.899033 for these features.
 
     python linear_classifier.py --train=clip_train.npy,labels_train.npy \\
         --val=clip_val.npy,labels_val.npy --dataset_name=clip --output_dir=results
 
-takes features of any other model.
+does the same for features of any other model.
 """
 
 import json
 import os
+from typing import TYPE_CHECKING
 
 from absl import flags
 
-from slim import command_line
+from slim import command_line, configs
 
-command_line.group('Where things are')
-flags.DEFINE_string('feature_dir', './feature/', 'Folder of the features of one network.')
-flags.DEFINE_string('dataset_name', None, 'Dataset; begins the names of the files.')
-flags.DEFINE_string('train', None, 'Instead: features.npy,labels.npy of the training images.')
-flags.DEFINE_string('val', None, 'And features.npy,labels.npy of the images to classify.')
-flags.DEFINE_string('output_dir', None, 'Folder to write to; by default --feature_dir.')
-flags.DEFINE_string('dataset_dir', './data/', 'Folder of datasets, whose labels.txt names classes.')
+if TYPE_CHECKING:
+    import numpy as np
 
-command_line.group('How')
-flags.DEFINE_float(
-    'C', 1.0, 'Inverse strength of the regularisation; 1 is of 2018.', lower_bound=1e-12
+    from slim.transfer.linear_classifier import ClassificationResult
+
+command_line.group('Features and results')
+flags.DEFINE_string('feature_dir', configs.FEATURE_DIR, 'Folder of features by one network.')
+flags.DEFINE_string('dataset_name', None, 'Name of the dataset, with which file names begin.')
+flags.DEFINE_string(
+    'train', None, 'Files features.npy,labels.npy of the training images, instead of --feature_dir.'
 )
-flags.DEFINE_boolean(
-    'choose_c', False, 'Whether to choose C by cross-validation on the training images.'
+flags.DEFINE_string(
+    'val', None, 'Files features.npy,labels.npy of the validation images, together with --train.'
 )
-flags.DEFINE_integer('seed', 0, 'Of that cross-validation.', lower_bound=0)
-flags.DEFINE_integer('max_iterations', 100, 'Of lbfgs; 100 is of 2018.', lower_bound=1)
+flags.DEFINE_string('output_dir', None, 'Folder for results (default: --feature_dir).')
+flags.DEFINE_string(
+    'dataset_dir', configs.DATASET_DIR, 'Folder of datasets, for the class names in labels.txt.'
+)
 
-HARDEST = 5  # Pairs of classes to print.
+command_line.group('Logistic regression')
+command_line.define(
+    configs.LinearClassifierConfig,
+    'C',
+    "Inverse strength of the regularisation. The default is the original notebook's.",
+    lower_bound=1e-12,
+)
+flags.DEFINE_boolean('choose_c', False, 'Select C by cross-validation on the training images.')
+command_line.define(
+    configs.LinearClassifierConfig,
+    'seed',
+    'Random seed for the folds of the cross-validation (--choose_c).',
+    lower_bound=0,
+)
+command_line.define(
+    configs.LinearClassifierConfig,
+    'max_iterations',
+    "Largest number of iterations of lbfgs. The default is the original notebook's.",
+    lower_bound=1,
+)
+
+HARDEST = 5  # Number of pairs of classes to print.
 
 
-def read_split(flags, split):
-    """Features and labels of 'train' or 'val'."""
+def read_split(flags: flags.FlagValues, split: str) -> tuple['np.ndarray', 'np.ndarray']:
+    """Reads features and labels of 'train' or 'val'."""
     from slim.features import domains
 
-    if flags[split].value:
-        return domains.read_features_and_labels(*domains.split_pair(flags[split].value, split))
+    if paths := getattr(flags, split):
+        return domains.read_features_and_labels(*domains.split_pair(paths, split))
     return domains.read_images(flags.feature_dir, flags.dataset_name, split)
 
 
-def class_names(flags, num_classes):
-    """Names of the classes, of labels.txt if it has as many; else their labels."""
+def class_names(flags: flags.FlagValues, num_classes: int) -> list[str]:
+    """Returns the class names in labels.txt if their number fits, otherwise the labels."""
     from slim.datasets import split_lists
 
     names = split_lists.read_labels(os.path.join(flags.dataset_dir, flags.dataset_name))
     if names is not None and len(names) != num_classes:
         command_line.warn(
-            [f'labels.txt names {len(names)} classes and the features have {num_classes}; not used']
+            [f'labels.txt has {len(names)} classes, the features have {num_classes}: names ignored']
         )
         names = None
     return names or [str(label) for label in range(num_classes)]
 
 
-def write_results(prefix, found, names):
-    """Writes all that the docstring promises."""
+def write_results(prefix: str, result: 'ClassificationResult', names: list[str]) -> None:
+    """Writes the files that the docstring of this script lists."""
     from slim import tables
     from slim.files import write_text
-    from slim.plots import confusion_matrix
+    from slim.plots.confusion_matrix import draw_confusion
+    from slim.plots.image_grids import write_png
 
-    columns = found.labels.tolist(), found.predictions.tolist(), found.probabilities.tolist()
+    columns = result.labels.tolist(), result.predictions.tolist(), result.probabilities.tolist()
     rows = [[row, *cells] for row, cells in enumerate(zip(*columns, strict=True))]
     header = ['row', 'label', 'predicted', 'probability']
     write_text(f'{prefix}_predictions.csv', tables.format_csv([header, *rows]))
-    confusion = [[name, *row] for name, row in zip(names, found.confusion.tolist(), strict=True)]
+    confusion = [[name, *row] for name, row in zip(names, result.confusion.tolist(), strict=True)]
     write_text(f'{prefix}_confusion.csv', tables.format_csv([['', *names], *confusion]))
-    confusion_matrix.write_confusion(f'{prefix}_confusion.png', found.confusion, names)
-    images = found.confusion.sum(axis=1)
+    write_png(f'{prefix}_confusion.png', draw_confusion(result.confusion, names), dpi=150)
+    images = result.confusion.sum(axis=1)
     class_accuracy = {
         str(label): accuracy
-        for label, accuracy in enumerate(found.class_accuracy.tolist())
-        if images[label]  # Of a class without images there is none.
+        for label, accuracy in enumerate(result.class_accuracy.tolist())
+        if images[label]  # A class without images has no accuracy.
     }
-    figures = {
-        'accuracy': found.accuracy,
-        'images': len(found.labels),
+    metrics = {
+        'accuracy': result.accuracy,
+        'images': len(result.labels),
         'class_accuracy': class_accuracy,
-        'iterations': found.iterations,
-        'converged': found.converged,
-        'C': found.C,
+        'iterations': result.iterations,
+        'converged': result.converged,
+        'C': result.C,
     }
-    write_text(f'{prefix}.json', json.dumps(figures, indent=1) + '\n')
+    write_text(f'{prefix}.json', json.dumps(metrics, indent=1) + '\n')
 
 
-def main(flags):
+def main(flags: flags.FlagValues) -> None:
     from slim.errors import UserError
     from slim.features import domains
     from slim.files import check_writable
@@ -107,7 +132,7 @@ def main(flags):
     command_line.require(flags, 'dataset_name')
     domains.check_name(flags.dataset_name)
     if bool(flags.train) != bool(flags.val):
-        raise UserError('--train and --val belong together; give both or neither')
+        raise UserError('--train and --val must be given together')
     if flags.choose_c and flags['C'].present:
         raise UserError('--C and --choose_c exclude each other')
     folder = flags.output_dir or flags.feature_dir
@@ -118,20 +143,20 @@ def main(flags):
         C = linear_classifier.select_c_by_cross_validation(
             *train, seed=flags.seed, max_iterations=flags.max_iterations
         )
-    found = linear_classifier.classify(*train, *val, C, flags.max_iterations)
-    names = class_names(flags, len(found.confusion))
+    result = linear_classifier.classify(*train, *val, C, flags.max_iterations)
+    names = class_names(flags, len(result.confusion))
     os.makedirs(folder, exist_ok=True)
     prefix = os.path.join(folder, f'{flags.dataset_name}_linear')
-    write_results(prefix, found, names)
-    right = int((found.labels == found.predictions).sum())
+    write_results(prefix, result, names)
+    correct = int((result.labels == result.predictions).sum())
     print(
-        f'{flags.dataset_name}: accuracy {found.accuracy:.6f}, {right} of {len(val[1])} images of '
-        f'{len(names)} classes; trained on {len(train[1])}, {train[0].shape[1]} wide'
+        f'{flags.dataset_name}: accuracy {result.accuracy:.6f}, {correct} of {len(val[1])} images '
+        f'of {len(names)} classes; {len(train[1])} training images, dimension {train[0].shape[1]}'
     )
-    state = 'converged' if found.converged else 'not converged, as good as it is'
-    print(f'C {C:g}, {found.iterations} iterations, {state}')
-    for one, other, share in linear_classifier.hardest_pairs(found.confusion, HARDEST):
-        print(f'taken for each other: {names[one]} and {names[other]}, {share:.1%}')
+    state = 'converged' if result.converged else 'not converged, see --max_iterations'
+    print(f'C {C:g}, {result.iterations} iterations, {state}')
+    for a, b, fraction in linear_classifier.hardest_pairs(result.confusion, HARDEST):
+        print(f'often confused: {names[a]} and {names[b]}, {fraction:.1%}')
     print(f'written: {prefix}.json, {prefix}_predictions.csv, {prefix}_confusion.csv and .png')
 
 

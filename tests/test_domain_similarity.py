@@ -17,7 +17,7 @@ SIZES = {'ImageNet_train': 30, 'inat_train': 20, 'cub_200': 8, 'food_101': 5}
 
 @pytest.fixture(scope='module')
 def feature_dir(tmp_path_factory):
-    """Two sources and two targets as released, `birds` as extracted."""
+    """Writes two sources and two targets as released, `birds` as extracted."""
     folder = tmp_path_factory.mktemp('feature') / 'resnet'
     folder.mkdir()
     random = np.random.default_rng(0)
@@ -35,7 +35,7 @@ def feature_dir(tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def run(run_script, without_tensorflow, feature_dir):
-    """Runs the script on the features, or on those of another folder."""
+    """Returns a function that runs the script on a folder of features."""
 
     def run(*arguments, folder=feature_dir):
         return run_script(
@@ -51,7 +51,7 @@ ALL = (
 )
 
 
-def test_table_and_csv_say_what_the_library_says(run, feature_dir, tmp_path):
+def test_table_and_csv_hold_the_results_of_the_library(run, feature_dir, tmp_path):
     result = run(*ALL, f'--output={tmp_path}/results.csv')
     assert (result.returncode, result.stderr) == (0, '')
     with open(tmp_path / 'results.csv', newline='') as file:
@@ -72,7 +72,7 @@ def test_table_and_csv_say_what_the_library_says(run, feature_dir, tmp_path):
         assert cells == [*list(row.values())[:4], f'{expected.emd:.4f}', cells[-1]]
 
 
-def test_solvers_agree_and_flags_are_heard(run, tmp_path):
+def test_solvers_agree_and_flags_have_an_effect(run, tmp_path):
     one = (
         '--source_domains=inat_train',
         '--target_domains=cub_200',
@@ -91,7 +91,8 @@ def test_solvers_agree_and_flags_are_heard(run, tmp_path):
         rows += written['rows']
     for row in rows:
         for name in ('emd', 'similarity', 'low', 'high'):
-            assert row[name] == pytest.approx(rows[0][name], rel=1e-9)
+            # pyemd rounds weights and costs, see slim.transfer.emd.
+            assert row[name] == pytest.approx(rows[0][name], rel=2e-5)
         assert row['similarity'] == pytest.approx(math.exp(-0.1 * row['emd']))
         assert row['low'] < row['similarity'] < row['high']
         assert row['source_classes'] == 20
@@ -107,7 +108,7 @@ def test_features_of_any_model(run, feature_dir, tmp_path):
     assert (row['source'], row['emd'], row['similarity']) == ('birds', 0, 1)
 
 
-def test_other_measures_stand_beside_it(run, feature_dir):
+def test_source_networks_add_other_measures(run, feature_dir):
     result = run(
         '--source_domains=ImageNet_train,inat_train',
         '--target_domains=birds',
@@ -144,7 +145,7 @@ def test_class_lists(run, feature_dir, tmp_path):
     assert all(line in names or 0 <= int(line) < 30 for line in lines)
     written = [line for line in result.stdout.splitlines() if line.endswith(' classes')]
     assert f'{tmp_path}/selected/inat_train/inat_train.txt: {len(alone)} classes' in written
-    # One number is for all targets.
+    # A single number applies to all targets.
     result = run(*ALL, '--select=2', f'--select_dir={tmp_path}/again')
     lists = [path.read_text().splitlines() for path in (tmp_path / 'again').rglob('*.txt')]
     assert len(lists) >= 3 and all(int(line) < 30 for lines in lists for line in lines)
@@ -193,7 +194,7 @@ def test_starts_within_seconds(run):
     helped = cpu_seconds()
     assert helped - began < 1
     assert run('--source_domains=inat_train', '--target_domains=cub_200').returncode == 0
-    # Some 1.5, of which POT takes most. Importing TensorFlow alone takes 8.
+    # About 1.5 s, mostly for POT. Importing TensorFlow alone takes 8.
     assert cpu_seconds() - helped < 5
 
 
@@ -209,7 +210,10 @@ def test_starts_within_seconds(run):
         ([*ALL, '--min_num_imgs=-1'], ['min_num_imgs']),
         ([*ALL, '--solver=cpp'], ['solver']),
         ([*ALL, '--max_iterations=2'], ['pot did not converge', 'numItermax']),
-        ([*ALL, '--max_iterations=2', '--solver=pyemd'], ['--max_iterations is of --solver=pot']),
+        (
+            [*ALL, '--max_iterations=2', '--solver=pyemd'],
+            ['--max_iterations applies to --solver=pot only'],
+        ),
         ([*ALL, '--bootstrap=3'], ['20 resamples']),
         ([*ALL, '--output=results.txt'], ['.csv or .json']),
         ([*ALL, '--output=no/such/folder/results.csv'], ['no such folder']),

@@ -13,7 +13,7 @@ NAMES = ['Laysan Albatross', 'Crow, "black"', 'Wren']
 
 @pytest.fixture
 def feature_dir(tmp_path):
-    """Features of three classes that are somewhat apart."""
+    """Writes features of three overlapping classes."""
     folder = tmp_path / 'feature' / 'network'
     folder.mkdir(parents=True)
     random = np.random.default_rng(0)
@@ -48,7 +48,7 @@ def read_csv(path):
         return list(csv.reader(file))
 
 
-def test_writes_what_the_library_finds(run, feature_dir, tmp_path):
+def test_writes_the_results_of_the_library(run, feature_dir, tmp_path):
     (tmp_path / 'data' / 'birds').mkdir(parents=True)
     split_lists.write_labels(str(tmp_path / 'data' / 'birds'), NAMES)
     result = run('--dataset_name=birds')
@@ -59,10 +59,10 @@ def test_writes_what_the_library_finds(run, feature_dir, tmp_path):
     assert 'converged' in result.stdout
 
     prefix = feature_dir / 'birds_linear'
-    figures = json.loads(prefix.with_suffix('.json').read_text())
-    assert figures['accuracy'] == found.accuracy
-    assert list(figures['class_accuracy'].values()) == found.class_accuracy.tolist()
-    assert (figures['C'], figures['converged'], figures['images']) == (1, True, 45)
+    metrics = json.loads(prefix.with_suffix('.json').read_text())
+    assert metrics['accuracy'] == found.accuracy
+    assert list(metrics['class_accuracy'].values()) == found.class_accuracy.tolist()
+    assert (metrics['C'], metrics['converged'], metrics['images']) == (1, True, 45)
     header, *rows = read_csv(f'{prefix}_predictions.csv')
     assert header == ['row', 'label', 'predicted', 'probability']
     assert [int(row[0]) for row in rows] == list(range(45))
@@ -84,20 +84,20 @@ def test_features_of_any_model_and_a_chosen_c(run, feature_dir, tmp_path):
     out = tmp_path / 'results'
     result = run(*pairs, '--dataset_name=clip', f'--output_dir={out}', '--choose_c')
     assert (result.returncode, result.stderr) == (0, '')
-    figures = json.loads((out / 'clip_linear.json').read_text())
-    assert figures['C'] == linear_classifier.select_c_by_cross_validation(
+    metrics = json.loads((out / 'clip_linear.json').read_text())
+    assert metrics['C'] == linear_classifier.select_c_by_cross_validation(
         *load(feature_dir, 'train')
     )
     assert read_csv(out / 'clip_linear_confusion.csv')[0] == ['', '0', '1', '2']
 
 
-def test_names_of_another_dataset_are_left_out_with_a_warning(run, feature_dir, tmp_path):
+def test_names_of_another_dataset_are_ignored_with_a_warning(run, feature_dir, tmp_path):
     (tmp_path / 'data' / 'birds').mkdir(parents=True)
     split_lists.write_labels(str(tmp_path / 'data' / 'birds'), NAMES[:2])
     result = run('--dataset_name=birds')
     assert result.returncode == 0
     assert result.stderr == (
-        'warning: labels.txt names 2 classes and the features have 3; not used\n'
+        'warning: labels.txt has 2 classes, the features have 3: names ignored\n'
     )
     assert read_csv(feature_dir / 'birds_linear_confusion.csv')[0] == ['', '0', '1', '2']
 
@@ -117,7 +117,10 @@ def test_help_needs_no_heavy_library(run_script, tmp_path):
         ([], ['--dataset_name is required']),
         (['--dataset_name=brids'], ['unknown domain brids', 'did you mean birds?']),
         (['--dataset_name=../birds'], ['not the name of a domain']),
-        (['--dataset_name=birds', '--train=a.npy,b.npy'], ['--train and --val belong together']),
+        (
+            ['--dataset_name=birds', '--train=a.npy,b.npy'],
+            ['--train and --val must be given together'],
+        ),
         (['--dataset_name=birds', '--C=0'], ['C']),
         (['--dataset_name=birds', '--C=2', '--choose_c'], ['exclude each other']),
         (['--dataset_name=birds', '--feature_dir=nowhere'], ['nowhere', 'no such folder']),
@@ -131,7 +134,7 @@ def test_mistakes_in_flags_get_one_line(run, failure, arguments, parts):
 
 def other_width(folder):
     np.save(folder / 'birds_feature_val.npy', np.ones([45, 11], np.float32))
-    return 'training features are 12 wide, validation features 11'
+    return 'training features have dimension 12, validation features 11'
 
 
 def not_finite(folder):

@@ -9,6 +9,7 @@ import json
 import os
 from dataclasses import dataclass, field
 
+from slim.configs import SimilarityConfig
 from slim.errors import UserError
 from slim.experiments import published_similarity
 from slim.experiments.class_images import ClassImages
@@ -17,7 +18,7 @@ from slim.features import domains
 from slim.plots.class_grids import PicturedFlow
 from slim.transfer import source_selection
 from slim.transfer.correlations import CENTRED, best_source_found
-from slim.transfer.domain_similarity import MIN_NUM_IMGS, Similarity, strongest_flows
+from slim.transfer.domain_similarity import Similarity, strongest_flows
 
 SELECT_DIR = 'feature/selected'
 MINIATURES = ('feature/transfer', 'docs/transfer')  # A run of one's own goes first.
@@ -52,7 +53,7 @@ PAPER = FeatureSet(
     'feature/resnet_101_JFT_299',
     ('ImageNet_train', 'inat_train'),
     tuple(published_similarity.PUBLISHED),
-    MIN_NUM_IMGS,
+    SimilarityConfig.min_num_imgs,
     {
         'cub_200': 400,
         'stanford_cars': 50,
@@ -361,7 +362,7 @@ def describe_lists(place: FeatureSet, selected, images: dict[str, ClassImages]) 
     folder = os.path.join(SELECT_DIR, domains.JOINT.join(place.sources))
     names = {name: images[name].names for name in place.sources}
     return [
-        f'{source_selection.list_path(folder, member)}: {len(lines)} classes, '
+        f'{os.path.join(folder, member)}.txt: {len(lines)} classes, '
         f'{", ".join(lines[:4])}{", ..." if len(lines) > 4 else ""}'
         for member, lines in source_selection.class_lists(selected, names).items()
     ]

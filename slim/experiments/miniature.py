@@ -315,9 +315,8 @@ def measure_pair(source, target, feature_dir: str, gamma: float) -> dict:
     from slim.transfer.linear_classifier import classify
 
     train, val = (domains.read_images(feature_dir, target.name, end) for end in ('train', 'val'))
-    similarity = measure_similarity(source, target, gamma)
+    similarity = measure_similarity(source, target, configs.SimilarityConfig(gamma=gamma))
     accuracy = classify(*train, *val).accuracy
-    case = measures.TransferCase(features=train[0], labels=train[1])
     return {
         'target': target.name,
         'source': source.name,
@@ -325,7 +324,7 @@ def measure_pair(source, target, feature_dir: str, gamma: float) -> dict:
         'similarity': similarity.similarity,
         'accuracy': accuracy,
         'accuracy_error': math.sqrt(accuracy * (1 - accuracy) / len(val[1])),
-        **{name: measures.measure(name, case) for name in ('logme', 'h_score')},
+        **{name: measure(*train) for name, measure in measures.MEASURES.items()},
     }
 
 
@@ -335,12 +334,13 @@ def write_results(folder: str, record: dict, rows: list[dict], found: list[dict]
     Raises:
       OSError: if they cannot be written.
     """
-    from slim.plots.transfer_scatter import write_transfer
+    from slim.plots.image_grids import write_png
+    from slim.plots.transfer_scatter import draw_transfer
     from slim.tables import write_table
 
     for name, table in (('results', rows), ('correlations', found)):
         write_table(os.path.join(folder, f'{name}.csv'), table, record)
-    write_transfer(os.path.join(folder, 'transfer.png'), rows)
+    write_png(os.path.join(folder, 'transfer.png'), draw_transfer(rows), dpi=120)
     versions = {package: importlib.metadata.version(package) for package in PACKAGES}
     text = json.dumps({**record, 'versions': versions}, indent=1) + '\n'
     write_text(os.path.join(folder, SETTINGS), text)

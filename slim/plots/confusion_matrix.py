@@ -1,43 +1,37 @@
-"""The confusion matrix as a picture."""
+"""Confusion matrix as a picture."""
+
+from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
-from slim.files import atomic_file
+from slim.plots.heat_maps import add_cell_texts
 
-MAX_NAMES = 60  # Classes beside whose rows there is room for a name.
+MAX_COUNTS = 20  # Number of classes up to which cells hold counts.
+MAX_NAMES = 60  # Number of classes up to which rows and columns have names.
 
 
-def draw_confusion(confusion: np.ndarray, names: list[str] | None = None):
-    """Draws the share of the images of each class (row) that was taken for each (column).
+def draw_confusion(confusion: np.ndarray, names: list[str] | None = None) -> Figure:
+    """Draws the fraction of the images of each class (row) that was predicted as each (column).
+
+    With up to 20 classes, the cells also show the numbers of images; an empty cell is 0.
 
     Args:
-      confusion: int [classes, classes].
-      names: of the classes; by default their labels.
-
-    Returns:
-      A matplotlib `Figure`.
+      confusion: int [classes, classes], numbers of images.
+      names: names of the classes, shown for up to 60 classes; by default their labels.
     """
-    from matplotlib.figure import Figure
-
-    images = confusion.sum(axis=1, keepdims=True)
+    num_classes = len(confusion)
     figure = Figure(figsize=(8, 7), layout='constrained')
     axes = figure.subplots()
-    picture = axes.imshow(confusion / np.maximum(images, 1), cmap='Blues', vmin=0, vmax=1)
-    figure.colorbar(picture, label='share of the images of the class')
+    fractions = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
+    image = axes.imshow(fractions, cmap='Blues', vmin=0, vmax=1)
+    figure.colorbar(image, label='fraction of the images of the class')
     axes.set(xlabel='predicted class', ylabel='class')
-    if names is not None and len(names) <= MAX_NAMES:
-        size = 9 if len(names) <= 20 else 5
-        axes.set_xticks(range(len(names)), names, rotation=90, fontsize=size)
-        axes.set_yticks(range(len(names)), names, fontsize=size)
+    if num_classes <= MAX_COUNTS:
+        texts = [[str(count) if count else '' for count in row] for row in confusion.tolist()]
+        add_cell_texts(axes, image, texts, size=10 if num_classes <= 10 else 8)
+    if names is not None and num_classes <= MAX_NAMES:
+        style: dict[str, Any] = {'fontsize': 9 if num_classes <= 20 else 5, 'parse_math': False}
+        axes.set_xticks(range(num_classes), names, rotation=90, **style)
+        axes.set_yticks(range(num_classes), names, **style)
     return figure
-
-
-def write_confusion(path: str, confusion: np.ndarray, names: list[str] | None = None) -> None:
-    """Writes the picture of `draw_confusion` as a PNG, whole or not at all.
-
-    Raises:
-      OSError: if it cannot be written.
-    """
-    figure = draw_confusion(confusion, names)
-    with atomic_file(path) as unfinished:
-        figure.savefig(unfinished, format='png', dpi=150)

@@ -1,61 +1,52 @@
-"""Tables of numbers as colours: similarities with their figures, distances of many classes."""
+"""Matrices as colours: similarities with their values, distances of many classes."""
 
 import itertools
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 
 COLOURS = 'viridis'
 
 
 @dataclass(frozen=True, eq=False)
 class HeatMap:
-    """A small table to be drawn, with what stands in its cells.
+    """A small matrix to be drawn, with texts in its cells.
 
     Attributes:
-      title: above it.
-      values: float [rows, columns]; the largest is the brightest.
-      texts: str [rows][columns], in the cells.
-      row_names: of the rows.
-      column_names: of the columns.
+      title: text above the map, which also labels its colour bar.
+      values: float [rows, columns].
+      texts: texts of the cells, [rows][columns].
+      row_names: names of the rows.
+      column_names: names of the columns.
+      colours: matplotlib colour map. Maps with different ranges of values that are drawn together
+        should not have the same.
     """
 
     title: str
     values: np.ndarray
-    texts: list[list[str]]
-    row_names: list[str]
-    column_names: list[str]
+    texts: Sequence[Sequence[str]]
+    row_names: Sequence[str]
+    column_names: Sequence[str]
+    colours: str = COLOURS
 
 
-def draw_heat_maps(maps: list[HeatMap]):
-    """Draws small tables side by side, each in the range of its own values.
+def draw_heat_maps(maps: Sequence[HeatMap]) -> Figure:
+    """Draws small matrices in separate panels, each with its own range and colour bar.
 
     Args:
-      maps: a `HeatMap` each; one at least.
-
-    Returns:
-      A matplotlib `Figure`.
+      maps: one or more matrices.
     """
-    from matplotlib import colormaps
-    from matplotlib.figure import Figure
-
-    width = max(1.2 * len(one.column_names) for one in maps) + 1.3
+    width = max(1.2 * len(one.column_names) for one in maps) + 2.3
     height = 0.5 * max(len(one.row_names) for one in maps) + 1.6
     figure = Figure(figsize=(width * len(maps), height), layout='constrained')
     for axes, one in zip(figure.subplots(1, len(maps), squeeze=False)[0], maps, strict=True):
-        image = axes.imshow(one.values, cmap=COLOURS, aspect='auto')
-        for (row, column), value in np.ndenumerate(one.values):
-            red, green, blue, _ = colormaps[COLOURS](image.norm(value))
-            is_light = 0.3 * red + 0.6 * green + 0.1 * blue > 0.5
-            axes.text(
-                column,
-                row,
-                one.texts[row][column],
-                ha='center',
-                va='center',
-                fontsize=8.5,
-                color='black' if is_light else 'white',
-            )
+        image = axes.imshow(one.values, cmap=one.colours, aspect='auto')
+        add_cell_texts(axes, image, one.texts, size=8.5)
+        figure.colorbar(image, ax=axes).set_label(one.title, fontsize=8)
         broken = [name.replace('+', '+\n') for name in one.column_names]
         axes.set_xticks(range(len(broken)), broken, fontsize=8)
         axes.set_yticks(range(len(one.row_names)), one.row_names, fontsize=8)
@@ -63,8 +54,20 @@ def draw_heat_maps(maps: list[HeatMap]):
     return figure
 
 
-def group_spans(groups) -> list[tuple[str, int, int]]:
-    """Runs of equal names.
+def add_cell_texts(
+    axes: Axes, image: AxesImage, texts: Sequence[Sequence[str]], size: float
+) -> None:
+    """Writes a text into each cell of an image, in black or white, whichever is readable there."""
+    colours = np.asarray(image.to_rgba(np.asarray(image.get_array())))[..., :3]
+    is_light = colours @ [0.3, 0.6, 0.1] > 0.5
+    for row, column in np.ndindex(is_light.shape):
+        colour = 'black' if is_light[row, column] else 'white'
+        text = axes.text(column, row, texts[row][column], ha='center', va='center')
+        text.set(color=colour, fontsize=size)
+
+
+def group_spans(groups: Iterable[str]) -> list[tuple[str, int, int]]:
+    """Finds runs of equal names.
 
     Args:
       groups: a name for each row.
@@ -83,24 +86,21 @@ def group_spans(groups) -> list[tuple[str, int, int]]:
     return spans
 
 
-def draw_groups(values: np.ndarray, row_groups, column_groups, label: str):
-    """Draws a large table as colours, with a line and a name for each group of rows and columns.
+def draw_groups(
+    values: np.ndarray, row_groups: Iterable[str], column_groups: Iterable[str], label: str
+) -> Figure:
+    """Draws a large matrix as colours, with lines between named groups of rows and of columns.
 
     Args:
-      values: float [rows, columns].
-      row_groups: the group of each row; those of a group are next to each other.
-      column_groups: likewise.
-      label: of the scale of colours.
-
-    Returns:
-      A matplotlib `Figure`.
+      values: float [rows, columns]; the smallest is the brightest.
+      row_groups: group of each row; rows of a group are adjacent.
+      column_groups: group of each column, likewise.
+      label: label of the colour bar.
     """
-    from matplotlib.figure import Figure
-
     figure = Figure(figsize=(10, 6), layout='constrained')
     axes = figure.subplots()
-    picture = axes.imshow(values, cmap=f'{COLOURS}_r', aspect='auto')  # What is near is bright.
-    figure.colorbar(picture, label=label)
+    image = axes.imshow(values, cmap=f'{COLOURS}_r', aspect='auto')  # Small distances are bright.
+    figure.colorbar(image, label=label)
     rows, columns = group_spans(row_groups), group_spans(column_groups)
     for draw_line, spans in ((axes.axhline, rows), (axes.axvline, columns)):
         for _, _, end in spans[:-1]:
@@ -110,7 +110,7 @@ def draw_groups(values: np.ndarray, row_groups, column_groups, label: str):
         axis.set_ticks([(start + end - 1) / 2 for _, start, end in spans], names, fontsize=8)
     axes.tick_params(axis='y', rotation=90, length=0)
     axes.tick_params(axis='x', rotation=25, length=0)
-    for words in axes.get_yticklabels():
-        words.set_verticalalignment('center')
+    for tick_label in axes.get_yticklabels():
+        tick_label.set_verticalalignment('center')
     axes.set(xlabel='target classes', ylabel='source classes')
     return figure

@@ -1,25 +1,24 @@
-"""Similarity against transfer accuracy, as a picture: the paper's Fig. 5."""
+"""Transfer accuracy against domain similarity as a picture: the paper's Fig. 5."""
 
-from slim.files import atomic_file
+from typing import Any
+
+from matplotlib import colormaps
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 MARKERS = 'os^DvPX*'
 
 
-def draw_transfer(rows: list[dict]):
-    """Draws the accuracy on each target over its similarity to each source.
+def draw_transfer(rows: list[dict[str, Any]]) -> Figure:
+    """Draws the accuracy on each target against its similarity to each source.
+
+    A coloured line per target runs through its sources in the order of similarity; the marker
+    denotes the source.
 
     Args:
-      rows: a dictionary for each pair, with 'target', 'source', 'similarity', 'accuracy' and
-        'accuracy_error', its standard error.
-
-    Returns:
-      A matplotlib `Figure`: a line in a colour of its own for each target, through its sources in
-      the order of their similarity, and a marker for each source.
+      rows: a dictionary per pair, with 'target', 'source', 'similarity', 'accuracy' and
+        'accuracy_error', the standard error of the accuracy.
     """
-    from matplotlib import colormaps
-    from matplotlib.figure import Figure
-    from matplotlib.lines import Line2D
-
     targets = list(dict.fromkeys(row['target'] for row in rows))
     sources = list(dict.fromkeys(row['source'] for row in rows))
     marker_of = {source: MARKERS[i % len(MARKERS)] for i, source in enumerate(sources)}
@@ -48,24 +47,8 @@ def draw_transfer(rows: list[dict]):
         Line2D([], [], color='0.3', marker=marker, linestyle='', markersize=8, label=source)
         for source, marker in marker_of.items()
     ]
-    legends = ((lines, 'target', 'upper'), (marks, 'source; bars: standard error', 'lower'))
-    for handles, title, place in legends:
-        figure.legend(
-            handles=handles,
-            title=title,
-            loc=f'outside right {place}',
-            fontsize=9,
-            title_fontsize=9,
-        )
+    style: dict[str, Any] = {'fontsize': 9, 'title_fontsize': 9}
+    title = 'source; bars: standard error'
+    figure.legend(handles=lines, title='target', loc='outside right upper', **style)
+    figure.legend(handles=marks, title=title, loc='outside right lower', **style)
     return figure
-
-
-def write_transfer(path: str, rows: list[dict]) -> None:
-    """Writes the picture of `draw_transfer` as a PNG, whole or not at all.
-
-    Raises:
-      OSError: if it cannot be written.
-    """
-    figure = draw_transfer(rows)
-    with atomic_file(path) as unfinished:
-        figure.savefig(unfinished, format='png', dpi=120)

@@ -1,31 +1,35 @@
-"""A map of features: images that a network finds alike lie near each other.
+"""Map of features in two dimensions (t-SNE): images that a network finds similar are close.
 
-Two dimensions cannot keep the distances of hundreds. t-SNE keeps who is near whom, and says nothing
-by the distance of two clusters; how well it kept it is measured and given along.
+Two dimensions cannot preserve distances in hundreds. t-SNE preserves neighbourhoods; the distance
+of two clusters carries no information. The quality of a map is measured as its trustworthiness.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import matplotlib
 import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from slim.errors import UserError
 from slim.validation import check_features, check_finite
 
-PCA_WIDTH = 50  # What t-SNE starts from: less noise, and an eighth of the time.
+PCA_DIM = 50  # Dimension of the input of t-SNE: less noise, and an eighth of the time.
 PERPLEXITY = 30
 NEIGHBOURS = 10
-MAX_NAMES = 20  # Classes that colours can tell apart.
-MAX_IMAGES = 6000  # Of which the time, a minute, and the memory, 1 GB, are bearable.
+MAX_NAMES = 20  # Number of classes that colours can distinguish.
+MAX_IMAGES = 6000  # Takes a minute and 1 GB.
 
 
 @dataclass(frozen=True, eq=False)
 class FeatureMap:
-    """Where the images lie.
+    """Positions of images on a map.
 
     Attributes:
       positions: float32 [images, 2].
-      trustworthiness: between 0 and 1: whether the images that are near each other on the map are
-        so in the features (scikit-learn's measure, over 10 neighbours). 0.5 is about chance.
+      trustworthiness: between 0 and 1, the extent to which neighbours on the map are neighbours
+        among the features (scikit-learn's measure, over 10 neighbours); about 0.5 for a random map.
     """
 
     positions: np.ndarray
@@ -33,10 +37,10 @@ class FeatureMap:
 
 
 def choose_images(num_images: int, limit: int = MAX_IMAGES, seed: int = 0) -> np.ndarray:
-    """Images to be mapped: all, or of too many as many as the limit allows, chosen by the seed.
+    """Chooses the images of a map: all, or a random sample of `limit` images if there are more.
 
     Returns:
-      Rows in ascending order, int64 [chosen].
+      int64 [chosen], rows in ascending order.
 
     >>> choose_images(3), len(choose_images(100, limit=10))
     (array([0, 1, 2]), 10)
@@ -46,19 +50,16 @@ def choose_images(num_images: int, limit: int = MAX_IMAGES, seed: int = 0) -> np
     return np.sort(np.random.default_rng(seed).choice(num_images, limit, replace=False))
 
 
-def map_features(features, seed: int = 0) -> FeatureMap:
-    """Lays features out in two dimensions: PCA to 50, then t-SNE.
+def map_features(features: ArrayLike, seed: int = 0) -> FeatureMap:
+    """Maps features to two dimensions: PCA to 50 dimensions, then t-SNE.
 
     Args:
-      features: float [images, width].
-      seed: of both; the same features and seed give the same map on the same machine.
-
-    Returns:
-      A `FeatureMap`.
+      features: float [images, feature_dim].
+      seed: random seed of both; equal features and seeds give equal maps on the same machine.
 
     Raises:
-      UserError: if a feature is not finite, there are too few images, or nothing to lay out: a
-        single number an image, or the same for all.
+      UserError: if a feature is not finite, there are too few images, or the features have only one
+        dimension or are all equal.
     """
     from sklearn.decomposition import PCA
     from sklearn.manifold import TSNE, trustworthiness
@@ -71,34 +72,33 @@ def map_features(features, seed: int = 0) -> FeatureMap:
             f'{len(features)} images are too few for a map; expected more than {2 * NEIGHBOURS}'
         )
     if features.shape[1] == 1:
-        raise UserError('features of one number lie on a line; a map wants two or more')
+        raise UserError('features of dimension 1 lie on a line; a map needs two or more')
     if (features == features[0]).all():
-        # scikit-learn would divide by no spread, and t-SNE end the process by a signal.
-        raise UserError(f'all {len(features)} images have the same feature; is the network sound?')
-    width = min(PCA_WIDTH, *features.shape)
-    reduced = PCA(width, svd_solver='randomized', random_state=seed).fit_transform(features)
+        # scikit-learn would divide by a variance of zero, and t-SNE crash the process.
+        raise UserError(f'all {len(features)} images have the same feature; check the network')
+    reduced_dim = min(PCA_DIM, *features.shape)
+    pca = PCA(reduced_dim, svd_solver='randomized', random_state=seed)
     perplexity = min(PERPLEXITY, (len(features) - 1) / 3)
     tsne = TSNE(perplexity=perplexity, init='pca', random_state=seed)
-    positions = tsne.fit_transform(reduced).astype(np.float32)
-    kept = trustworthiness(features, positions, n_neighbors=NEIGHBOURS)
-    return FeatureMap(positions, float(kept))
+    positions = tsne.fit_transform(pca.fit_transform(features)).astype(np.float32)
+    quality = trustworthiness(features, positions, n_neighbors=NEIGHBOURS)
+    return FeatureMap(positions, float(quality))
 
 
-def draw_map(feature_map: FeatureMap, labels, names, wrong=None):
-    """Draws a map, each class in a colour of its own, if there are no more than 20.
+def draw_map(
+    feature_map: FeatureMap,
+    labels: ArrayLike,
+    names: Sequence[str],
+    wrong: ArrayLike | None = None,
+) -> Figure:
+    """Draws a map in the colours of the classes, with a legend for up to 20 classes.
 
     Args:
-      feature_map: a `FeatureMap`.
+      feature_map: result of `map_features`.
       labels: int [images].
-      names: of the classes.
-      wrong: bool [images], images to be ringed, those classified wrongly say; by default none.
-
-    Returns:
-      A matplotlib `Figure`.
+      names: names of the classes.
+      wrong: bool [images], misclassified images, which get a black ring; by default none.
     """
-    import matplotlib
-    from matplotlib.figure import Figure
-
     labels = np.asarray(labels)
     extent = np.ptp(feature_map.positions, axis=0)
     height = 7 * float(np.clip(extent[1] / max(extent[0], 1e-12), 0.5, 1.1))
@@ -107,20 +107,20 @@ def draw_map(feature_map: FeatureMap, labels, names, wrong=None):
     is_few = len(names) <= MAX_NAMES
     colours = matplotlib.colormaps['tab20' if is_few else 'hsv']
     for label, name in enumerate(names):
-        # Of tab20, which holds pairs of a dark and a light colour, the dark ones first.
+        # tab20 has pairs of a dark and a light colour: the dark ones first.
         place = (2 * label) % 20 + label // 10 if is_few else label / len(names)
-        chosen = feature_map.positions[labels == label]
-        axes.scatter(*chosen.T, s=28, color=colours(place), linewidths=0, label=name)
+        points = feature_map.positions[labels == label]
+        axes.scatter(
+            points[:, 0], points[:, 1], s=28, color=colours(place), linewidths=0, label=name
+        )
     if wrong is not None:
-        ringed = feature_map.positions[np.asarray(wrong)]
-        ring = dict(s=60, facecolors='none', edgecolors='black', linewidths=0.7)
-        axes.scatter(*ringed.T, **ring, label='classified wrongly')
+        points = feature_map.positions[np.asarray(wrong)]
+        rings = axes.scatter(points[:, 0], points[:, 1], s=60, label='misclassified')
+        rings.set(facecolors='none', edgecolors='black', linewidths=0.7)
     axes.set(xticks=[], yticks=[])
     axes.set_aspect('equal', 'datalim')
-    axes.set_title(
-        f't-SNE of {len(labels)} images; trustworthiness {feature_map.trustworthiness:.2f}',
-        fontsize=10,
-    )
+    quality = f'trustworthiness {feature_map.trustworthiness:.2f}'
+    axes.set_title(f't-SNE of {len(labels)} images; {quality}', fontsize=10)
     if is_few:
         legend = axes.legend(loc='center left', bbox_to_anchor=(1, 0.5), frameon=False)
         for text in legend.get_texts():

@@ -1,14 +1,12 @@
-"""Features, and what is asked of them. Nothing in here knows of TensorFlow.
+"""Domain similarity, measures of transferability, and simple classifiers: mathematics only.
 
-On disk: `features` writes the features of images; `domains` reads them, and the class features that
-`class_features` takes from them.
+Functions of arrays and of `slim.features.domains.Domain`. Nothing here reads or writes files, draws
+or imports TensorFlow; the packages `features` and `learning` do not import this one.
 
-Which source is like a target: `emd` solves the transport problem, `domain_similarity` is the
-paper's measure, `measures` the table of it and others, `source_selection` picks source classes.
-Were they right: `correlations` with the accuracy, and `transfer_picture`.
-
-How well features serve: `linear_classifier`, `neighbours`.
-
-To be looked at: `listed_images`, the images behind features; `image_pictures` and `class_pictures`,
-photographs beside each other; `heat_maps`, `confusion_picture`, `feature_map`, `transfer_picture`.
+- `emd`: earth mover's distance (EMD), the solution of the transport problem
+- `domain_similarity`: the paper's similarity of two domains, with a bootstrap interval
+- `source_selection`: source classes that are most similar to given targets
+- `measures`: LogME and H-score, two other measures of transferability
+- `correlations`: correlation of measures with transfer accuracy
+- `linear_classifier`, `neighbours`: logistic regression and nearest neighbours on features
 """

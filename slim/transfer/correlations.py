@@ -1,44 +1,44 @@
-"""Does a measure of transfer say how well sources transfer? Its correlation with the accuracy."""
+"""Correlation of transferability measures with transfer accuracy."""
 
 import math
 import warnings
 from collections import defaultdict
 
 import numpy as np
+from scipy import stats
 
 ALL = 'all'
 CENTRED = 'all, centred'
 
 
 def correlations(rows: list[dict], measures: list[str], outcome: str = 'accuracy') -> list[dict]:
-    """How measures of pairs of source and target go with what came of the pairs.
+    """Correlates transferability measures with transfer accuracy.
 
-    Targets differ in how hard they are, which no choice of a source changes: one of classes that
-    are hard to tell apart has a low accuracy after any. So each target is looked at by itself, over
-    its sources; then all pairs as they are; then all pairs after the mean of its target has been
-    subtracted from both numbers, which leaves what the choice of the source changes.
+    Accuracy depends mostly on how difficult the target is, whatever the source. The correlation is
+    therefore reported (1) per target, over its sources, (2) over all pairs, (3) over all pairs
+    after subtracting each target's mean from both numbers, which isolates the effect of the source.
 
     Args:
-      rows: a dictionary for each pair, with 'target', the measures and the outcome.
-      measures: keys of numbers that are to foretell the outcome.
-      outcome: the key of what came of it.
+      rows: a dictionary per pair of source and target, with 'target', the measures and the outcome.
+      measures: keys of the numbers that should predict the outcome.
+      outcome: key of the number to be predicted.
 
     Returns:
-      Rows with
-        measure, over          'over' is a target, `ALL` or `CENTRED`
-        points                 pairs
-        pearson, spearman      NaN where one of the two numbers is the same for all pairs
-        best_source_found      the share of the targets whose best source has the largest measure
-      for each measure: the targets in their order, `ALL`, `CENTRED`.
+      For each measure a row per target, then rows `ALL` and `CENTRED`, with
+        measure            key of the measure
+        over               target, `ALL` or `CENTRED`
+        points             number of pairs
+        pearson, spearman  correlation; NaN if one of the two numbers is the same for all pairs
+        best_source_found  fraction of targets whose best source has the largest measure
 
-    The measure is right about the sources of each target, and knows nothing of the targets:
+    A measure that ranks the sources of each target correctly, but not the targets:
 
     >>> pairs = [('a', 1, 0.8), ('a', 2, 0.9), ('b', 3, 0.1), ('b', 4, 0.2)]
     >>> rows = [{'target': t, 'emd': m, 'accuracy': a} for t, m, a in pairs]
     >>> [(row['over'], round(row['pearson'], 3)) for row in correlations(rows, ['emd'])]
     [('a', 1.0), ('b', 1.0), ('all', -0.822), ('all, centred', 1.0)]
     """
-    found = []
+    table = []
     for measure in measures:
         pairs = _pairs_by_target(rows, measure, outcome)
         hits = best_source_found(rows, measure, outcome)
@@ -48,7 +48,7 @@ def correlations(rows: list[dict], measures: list[str], outcome: str = 'accuracy
             ALL: np.concatenate(list(pairs.values()), axis=1),
             CENTRED: np.concatenate([_centred(both) for both in pairs.values()], axis=1),
         }
-        found += [
+        table += [
             {
                 'measure': measure,
                 'over': over,
@@ -59,46 +59,46 @@ def correlations(rows: list[dict], measures: list[str], outcome: str = 'accuracy
             }
             for over, both in scopes.items()
         ]
-    return found
+    return table
 
 
 def best_source_found(
     rows: list[dict], measure: str, outcome: str = 'accuracy'
 ) -> dict[str, float]:
-    """For each target whether the source with the largest measure is one of its best: 1.0 or 0.0.
+    """Returns, for each target, 1.0 if the source with the largest measure is a best one, else 0.0.
 
     Args:
-      rows, outcome: as of `correlations`.
-      measure: a key of numbers.
+      rows: a dictionary per pair, see `correlations`.
+      measure: key of the measure.
+      outcome: key of the number to be predicted. Sources with equal outcomes are equally good.
+
+    >>> rows = [{'target': 'a', 'emd': m, 'accuracy': a} for m, a in ((1, 0.8), (2, 0.9))]
+    >>> best_source_found(rows, 'emd')
+    {'a': 1.0}
     """
-    pairs = _pairs_by_target(rows, measure, outcome)
-    return {target: _is_best_found(*both) for target, both in pairs.items()}
+    return {
+        target: float(outcomes[np.argmax(values)] == outcomes.max())
+        for target, (values, outcomes) in _pairs_by_target(rows, measure, outcome).items()
+    }
 
 
-def _pairs_by_target(rows, measure, outcome):
-    """Target -> float64 [2, sources], the measure and the outcome of each of its rows."""
+def _pairs_by_target(rows: list[dict], measure: str, outcome: str) -> dict[str, np.ndarray]:
+    """Returns target -> float64 [2, sources], measure and outcome of each of its rows."""
     by_target = defaultdict(list)
     for row in rows:
         by_target[row['target']].append((row[measure], row[outcome]))
     return {target: np.array(pairs, np.float64).T for target, pairs in by_target.items()}
 
 
-def _centred(both):
-    # Rounded, so that numbers that are equal but for rounding errors have one rank, and none vary.
+def _centred(both: np.ndarray) -> np.ndarray:
+    # Rounded, so that rounding errors neither separate equal ranks nor make constants vary.
     return np.round(both - both.mean(axis=1, keepdims=True), 12)
 
 
-def _is_best_found(measured, outcome):
-    """1.0 or 0.0. Sources that are equally good are all the best."""
-    return float(outcome[np.argmax(measured)] == outcome.max())
-
-
-def _correlation(name, one, other):
-    """SciPy's coefficient of that name; NaN, without a warning, where it is not defined."""
-    from scipy import stats
-
-    if len(one) < 2 or np.ptp(one) == 0 or np.ptp(other) == 0:
+def _correlation(name: str, a: np.ndarray, b: np.ndarray) -> float:
+    """Returns SciPy's coefficient `name`; NaN, without a warning, where it is undefined."""
+    if len(a) < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
         return math.nan
     with warnings.catch_warnings():
         warnings.simplefilter('ignore', stats.NearConstantInputWarning)
-        return float(getattr(stats, name)(one, other).statistic)
+        return float(getattr(stats, name)(a, b).statistic)

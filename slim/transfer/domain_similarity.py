@@ -1,8 +1,8 @@
-"""How similar two domains are: the paper's measure, section 4.
+"""Domain similarity (the paper, section 4).
 
-The distance of two domains is the earth mover's distance between their classes: a class stands at
-its mean feature, weighs its share of the images, and moves at the Euclidean distance. Similarity is
-exp(-gamma * distance), between 0 and 1.
+A domain is a set of classes: points at the mean features of their images, weighted by the numbers
+of images. The distance of two domains is the earth mover's distance (EMD) between these sets, with
+Euclidean distances as costs, and their similarity is exp(-gamma * EMD), between 0 and 1.
 """
 
 import math
@@ -10,28 +10,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from slim.configs import SimilarityConfig
 from slim.errors import UserError
 from slim.features.domains import Domain, check_same_width
 from slim.transfer import emd
 
-GAMMA = 0.01  # The paper's.
-MIN_NUM_IMGS = 200  # Of a source class, in the paper's release.
-CONFIDENCE = 0.95
-EQUAL_FLOWS = 9  # Decimals in which they agree.
+DEFAULTS = SimilarityConfig()
 
 
 @dataclass(frozen=True, eq=False)
 class Similarity:
-    """How similar a source is to a target.
+    """Similarity of a source to a target.
 
     Attributes:
       source: name of the source.
       target: name of the target.
       emd: earth mover's distance.
       similarity: exp(-gamma * emd).
-      flow: float64 [source classes, target classes], the share of all weight that each source class
-        gives to each target class; it sums to one.
-      interval: (low, high) of the similarity; None where none was asked for.
+      flow: float64 [source classes, target classes], fraction of all weight that moves from each
+        source class to each target class; sums to one.
+      interval: (low, high) of the similarity; None if none was requested.
     """
 
     source: str
@@ -42,8 +40,8 @@ class Similarity:
     interval: tuple[float, float] | None = None
 
 
-def similarity_of(distance: float, gamma: float = GAMMA) -> float:
-    """Similarity from distance.
+def similarity_of(distance: float, gamma: float = SimilarityConfig.gamma) -> float:
+    """Returns the similarity for an earth mover's distance, exp(-gamma * distance).
 
     >>> round(similarity_of(57.532), 3), similarity_of(0)
     (0.563, 1.0)
@@ -52,130 +50,122 @@ def similarity_of(distance: float, gamma: float = GAMMA) -> float:
 
 
 def measure_similarity(
-    source: Domain,
-    target: Domain,
-    gamma: float = GAMMA,
-    solver: str = 'pot',
-    max_iterations: int = emd.MAX_ITERATIONS,
-    bootstrap: int = 0,
-    seed: int = 0,
+    source: Domain, target: Domain, config: SimilarityConfig = DEFAULTS
 ) -> Similarity:
     """Measures how similar a source is to a target.
 
     Args:
-      source: a `Domain`, its classes those that count, see `domains.keep_classes`.
-      target: likewise.
-      gamma: of exp(-gamma * distance).
-      solver: a key of `emd.SOLVERS`.
-      max_iterations: of the solver `pot`.
-      bootstrap: resamples for a confidence interval, see `bootstrap_interval`; 0 for none.
-      seed: of them.
-
-    Returns:
-      A `Similarity`.
+      source: a `Domain` with the classes to be compared, see `domains.keep_classes`.
+      target: a `Domain`, likewise.
+      config: settings; `min_num_imgs` is not used here.
 
     Raises:
-      UserError: if the widths differ, or the solver did not reach the optimum.
+      UserError: if the features differ in dimension, or the solver did not reach the optimum.
 
-    Both targets are 5 away from all that there is in the source:
+    Both classes of the target are at distance 5 from the only class of the source:
 
     >>> from slim.features.domains import create_domain
     >>> source = create_domain('one', [[0.0, 0.0]], [10])
     >>> target = create_domain('two', [[3.0, 4.0], [-5.0, 0.0]], [30, 10])
-    >>> found = measure_similarity(source, target)
-    >>> found.emd, round(found.similarity, 4), found.flow
+    >>> result = measure_similarity(source, target)
+    >>> result.emd, round(result.similarity, 4), result.flow
     (5.0, 0.9512, array([[0.75, 0.25]]))
     """
     check_same_width([source, target])
     distances = emd.euclidean_distances(source.means, target.means)
     weights = source.num_images, target.num_images
-    cost, flow = emd.solve(*weights, distances, solver, max_iterations)
-    interval = None
-    if bootstrap:
-        interval = bootstrap_interval(
-            *weights, distances, cost, gamma, bootstrap, seed, solver, max_iterations
-        )
-    return Similarity(source.name, target.name, cost, similarity_of(cost, gamma), flow, interval)
+    cost, flow = emd.solve(*weights, distances, config.solver, config.max_iterations)
+    similarity = similarity_of(cost, config.gamma)
+    interval = bootstrap_interval(*weights, distances, cost, config) if config.bootstrap else None
+    return Similarity(source.name, target.name, cost, similarity, flow, interval)
 
 
 def bootstrap_interval(
-    source_weights,
-    target_weights,
-    distances,
+    source_weights: np.ndarray,
+    target_weights: np.ndarray,
+    distances: np.ndarray,
     cost: float,
-    gamma: float = GAMMA,
-    resamples: int = 1000,
-    seed: int = 0,
-    solver: str = 'pot',
-    max_iterations: int = emd.MAX_ITERATIONS,
+    config: SimilarityConfig,
 ) -> tuple[float, float]:
-    """A 95% confidence interval of the similarity, by resampling the classes of both domains.
+    """Returns a 95% confidence interval of the similarity, by resampling classes on both sides.
 
-    It tells how far another choice of as many classes from the same two worlds would have moved the
-    similarity. Classes are drawn with replacement, each with its weight. A resample has only some
-    63% of the classes and so a larger distance, on average: the distances of the resamples are
-    shifted to have their mean at the one that was measured. (In a simulation with 200 and 60
-    classes the interval held the mean over many choices of classes in 85% of the cases at 60
-    resamples; without the shift in 67%.)
+    It estimates how much the similarity would vary with another choice of the same numbers of
+    classes from the same two populations. Classes are drawn with replacement, each with its weight.
+    A resample has only about 63% of the classes, and hence a larger distance on average: the
+    distances of the resamples are shifted so that their mean is the measured distance. (In a
+    simulation with 200 and 60 classes and 60 resamples, the interval contained the mean over many
+    choices of classes in 85% of the cases; without the shift in 67%.)
 
     Args:
       source_weights: numbers [n].
       target_weights: numbers [m].
-      distances: float64 [n, m].
-      cost: the distance that was measured.
-      gamma: of exp(-gamma * distance).
-      resamples: number of them; a few hundred are enough.
-      seed: of the resampling.
-      solver: a key of `emd.SOLVERS`.
-      max_iterations: of the solver `pot`.
+      distances: float64 [n, m], cost matrix.
+      cost: measured earth mover's distance.
+      config: settings; a `bootstrap` of a few hundred resamples is enough.
 
     Returns:
       (low, high).
 
     Raises:
-      UserError: if there are fewer than 2 classes on either side, or fewer than 20 resamples, or
-        the solver did not reach the optimum.
+      UserError: if a side has fewer than 2 classes, there are fewer than 20 resamples, or the
+        solver did not reach the optimum.
     """
-    if min(distances.shape) < 2 or resamples < 20:
-        raise UserError('a bootstrap takes 2 classes on either side and 20 resamples or more')
-    random = np.random.default_rng(seed)
+    if min(distances.shape) < 2 or config.bootstrap < 20:
+        raise UserError('a bootstrap needs 2 classes on either side and 20 resamples or more')
+    random = np.random.default_rng(config.seed)
     costs = []
-    for _ in range(resamples):
-        drawn = [random.multinomial(n, np.full(n, 1 / n)) for n in distances.shape]
-        rows, columns = (np.flatnonzero(times) for times in drawn)
-        weights = [
-            (np.asarray(all_weights) * times)[times > 0]
-            for all_weights, times in zip((source_weights, target_weights), drawn, strict=True)
-        ]
-        part = distances[np.ix_(rows, columns)]
-        costs.append(emd.solve(*weights, part, solver, max_iterations).cost)
-    tail = (1 - CONFIDENCE) / 2
-    high, low = np.quantile(costs, [1 - tail, tail]) - np.mean(costs) + cost
-    return similarity_of(max(high, 0), gamma), similarity_of(max(low, 0), gamma)
+    for _ in range(config.bootstrap):
+        times = [random.multinomial(n, np.full(n, 1 / n)) for n in distances.shape]
+        rows, columns = np.flatnonzero(times[0]), np.flatnonzero(times[1])
+        resampled = emd.solve(
+            (source_weights * times[0])[rows],
+            (target_weights * times[1])[columns],
+            distances[np.ix_(rows, columns)],
+            config.solver,
+            config.max_iterations,
+        )
+        costs.append(resampled.cost)
+    high, low = np.quantile(costs, [0.975, 0.025]) - np.mean(costs) + cost
+    return similarity_of(max(high, 0), config.gamma), similarity_of(max(low, 0), config.gamma)
 
 
 def strongest_flows(
-    found: Similarity, count: int, distances: np.ndarray | None = None
+    similarity: Similarity,
+    count: int,
+    distances: np.ndarray | None = None,
+    per_target_class: bool = False,
 ) -> list[tuple[int, int, float]]:
-    """The pairs of classes between which most weight moves.
+    """Returns the pairs of classes with the largest flow between them.
+
+    Where all source classes have the same number of images, many flows are equal, namely to the
+    whole weight of a source class. `distances` ranks equal flows, and `per_target_class` compares
+    target classes by what fraction of their own weight comes from one source class.
 
     Args:
-      found: a `Similarity`.
-      count: of pairs.
-      distances: float [source classes, target classes], by which equal flows are put in order,
-        the nearest first; by default they stay in the order of the classes. Where all source
-        classes have as many images, many flows are equal: all that a source class has.
+      similarity: result of `measure_similarity`.
+      count: largest number of pairs.
+      distances: float [source classes, target classes]; of equal flows, the pair with the smaller
+        distance comes first. By default equal flows keep the order of the classes.
+      per_target_class: whether to divide flows by the weight of their target class, and to return
+        only the strongest flow into each target class.
 
     Returns:
-      (index of the source class, index of the target class, weight), the largest first.
+      (index of the source class, index of the target class, flow), the largest flow first. Pairs
+      without flow are omitted.
 
-    >>> flow = np.array([[0.5, 0.0], [0.2, 0.3]])
-    >>> strongest_flows(Similarity('a', 'b', 1.0, 0.99, flow), 2)
+    >>> result = Similarity('a', 'b', 1.0, 0.99, np.array([[0.5, 0.0], [0.2, 0.3]]))
+    >>> strongest_flows(result, 2)
     [(0, 0, 0.5), (1, 1, 0.3)]
+    >>> strongest_flows(result, 2, per_target_class=True)
+    [(1, 1, 1.0), (0, 0, 0.7142857142857143)]
     """
-    order = np.argsort(-found.flow, axis=None, kind='stable')[:count]
-    if distances is not None:
-        rounded = found.flow.round(EQUAL_FLOWS)  # A sum of weights has rounding errors.
-        order = np.lexsort([np.ravel(distances), -rounded.ravel()])[:count]
-    pairs = zip(*np.unravel_index(order, found.flow.shape), strict=True)
-    return [(int(i), int(j), float(found.flow[i, j])) for i, j in pairs if found.flow[i, j] > 0]
+    flow = similarity.flow
+    if per_target_class:
+        flow = flow / flow.sum(axis=0)
+    ties = np.zeros(flow.size) if distances is None else np.ravel(distances)
+    # Rounded to 9 decimals, because sums of weights have rounding errors.
+    order = np.lexsort([ties, -flow.round(9).ravel()])
+    pairs = np.stack(np.unravel_index(order[flow.ravel()[order] > 0], flow.shape), axis=1)
+    if per_target_class:
+        pairs = pairs[np.sort(np.unique(pairs[:, 1], return_index=True)[1])]
+    return [(i, j, float(flow[i, j])) for i, j in pairs[:count].tolist()]

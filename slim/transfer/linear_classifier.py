@@ -1,15 +1,20 @@
-"""How well features tell classes apart: multinomial logistic regression on the training images.
+"""Linear classifier on features: multinomial logistic regression on the training images.
 
-scikit-learn's, fitted with lbfgs for at most 100 iterations, as in 2018, but in float32: half the
-memory and two thirds of the time, for the same predictions.
+scikit-learn's, fitted with lbfgs for at most 100 iterations as in the original code, but in
+float32: half the memory and two thirds of the time, for the same predictions.
 """
 
+import contextlib
 import os
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from slim.configs import LinearClassifierConfig
 from slim.errors import UserError
 from slim.validation import (
     check_classes,
@@ -19,22 +24,18 @@ from slim.validation import (
     check_same_length,
 )
 
-MAX_ITERATIONS = 100  # Of 2018.
-C_CHOICES = (0.01, 0.1, 1.0, 10.0, 100.0)
-FOLDS = 3
-
 
 @dataclass(frozen=True, eq=False)
 class ClassificationResult:
-    """What a linear classifier made of the images to be classified.
+    """Predictions of a linear classifier.
 
     Attributes:
-      labels: int64 [images], the true ones.
-      predictions: int64 [images].
-      probabilities: float32 [images], of the predicted class.
-      confusion: int64 [classes, classes], images of each class (row) that were taken for each.
-      iterations: of lbfgs.
-      converged: whether it reached its tolerance within the iterations allowed.
+      labels: int64 [images], true labels.
+      predictions: int64 [images], predicted labels.
+      probabilities: float32 [images], probability of the predicted class.
+      confusion: int64 [classes, classes], number of images by true (row) and predicted class.
+      iterations: number of iterations of lbfgs.
+      converged: whether lbfgs reached its tolerance within the allowed iterations.
       C: inverse strength of the regularisation.
     """
 
@@ -48,19 +49,19 @@ class ClassificationResult:
 
     @property
     def accuracy(self) -> float:
-        """The share of the images that was classified rightly."""
+        """Fraction of the images whose class was predicted correctly."""
         return float(np.trace(self.confusion) / self.confusion.sum())
 
     @property
     def class_accuracy(self) -> np.ndarray:
-        """The same of each class, float64 [classes]; NaN for a class without images."""
+        """Accuracy of each class, float64 [classes]; NaN for a class without images."""
         images = self.confusion.sum(axis=1)
-        right = np.diagonal(self.confusion).astype(np.float64)
-        return np.divide(right, images, where=images > 0, out=np.full(len(images), np.nan))
+        correct = np.diagonal(self.confusion).astype(np.float64)
+        return np.divide(correct, images, where=images > 0, out=np.full(len(images), np.nan))
 
 
-def confusion_matrix(labels, predictions, num_classes: int) -> np.ndarray:
-    """Images of each class (row) that were taken for each (column), int64 [classes, classes].
+def confusion_matrix(labels: ArrayLike, predictions: ArrayLike, num_classes: int) -> np.ndarray:
+    """Counts images by true class (row) and predicted class (column), int64 [classes, classes].
 
     >>> confusion_matrix([0, 0, 1], [0, 1, 1], 2)
     array([[1, 1],
@@ -71,31 +72,29 @@ def confusion_matrix(labels, predictions, num_classes: int) -> np.ndarray:
 
 
 def hardest_pairs(confusion: np.ndarray, count: int) -> list[tuple[int, int, float]]:
-    """The classes that are taken for each other most often.
+    """Returns the pairs of classes that are misclassified as each other most often.
 
     Args:
-      confusion: int [classes, classes], as of `confusion_matrix`.
-      count: of pairs.
+      confusion: int [classes, classes], see `confusion_matrix`.
+      count: largest number of pairs.
 
     Returns:
-      (class, the other class, share of the images of both that were taken for the other), the
-      largest first; pairs that are never confused are left out.
+      (class, other class, fraction of the images of both that were misclassified as the other), the
+      largest first. Pairs that are never confused are omitted.
 
     >>> hardest_pairs(np.array([[8, 2, 0], [4, 6, 0], [1, 0, 9]]), 5)
     [(0, 1, 0.3), (0, 2, 0.05)]
     """
     images = confusion.sum(axis=1)
-    upper = np.triu_indices(len(confusion), 1)
-    confused = (confusion + confusion.T)[upper]
-    shares = confused / np.maximum((images[:, None] + images)[upper], 1)
-    order = np.argsort(-shares, kind='stable')[:count]
-    return [
-        (int(upper[0][i]), int(upper[1][i]), float(shares[i])) for i in order if confused[i] > 0
-    ]
+    rows, columns = np.triu_indices(len(confusion), 1)
+    confused = confusion[rows, columns] + confusion[columns, rows]
+    fractions = confused / np.maximum(images[rows] + images[columns], 1)
+    order = np.argsort(-fractions, kind='stable')[:count]
+    return [(int(rows[i]), int(columns[i]), float(fractions[i])) for i in order if confused[i] > 0]
 
 
-def _checked(features, labels, where):
-    """Features as float32 in memory, and labels as int64, that belong together."""
+def _checked(features: ArrayLike, labels: ArrayLike, where: str) -> tuple[np.ndarray, np.ndarray]:
+    """Returns features as float32 in memory and labels as int64, one for each feature."""
     features = np.asarray(features)
     check_features(features, where)
     labels = check_labels(labels, where)
@@ -105,17 +104,17 @@ def _checked(features, labels, where):
     return features, labels
 
 
-def _lbfgs_in_one_thread():
-    """A context in which SciPy's BLAS, that of lbfgs, has one thread; numpy's products keep theirs.
+def _lbfgs_in_one_thread() -> contextlib.AbstractContextManager:
+    """Returns a context that limits SciPy's BLAS, that of lbfgs, to one thread, but not numpy's.
 
-    The vectors of lbfgs are so short that two threads gain nothing, and where another program takes
-    a core, each of thousands of operations waits for it: 29 iterations at CUB-200's size spent
+    The vectors of lbfgs are so short that two threads gain nothing, and if another program uses a
+    core, each of thousands of operations waits for it: 29 iterations at the size of CUB-200 spent
     5.5 s there with two threads on two busy cores, 0.7 s with one.
     """
     import scipy
     from threadpoolctl import ThreadpoolController
 
-    # Wheels bring a BLAS each. Where numpy and SciPy share one, nothing is selected.
+    # Each wheel brings its own BLAS. Where numpy and SciPy share one, nothing is selected.
     folder = os.path.join(os.path.dirname(os.path.dirname(scipy.__file__)), 'scipy.libs')
     controller = ThreadpoolController()
     paths = [library['filepath'] for library in controller.info()]
@@ -123,8 +122,10 @@ def _lbfgs_in_one_thread():
     return controller.select(filepath=own).limit(limits=1)
 
 
-def _fit(features, labels, C, max_iterations):
-    """(a fitted classifier, whether it converged)."""
+def _fit(
+    features: np.ndarray, labels: np.ndarray, C: float, max_iterations: int
+) -> tuple[Any, bool]:
+    """Returns a fitted scikit-learn classifier, and whether lbfgs converged."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
@@ -136,24 +137,25 @@ def _fit(features, labels, C, max_iterations):
 
 
 def select_c_by_cross_validation(
-    features,
-    labels,
-    choices=C_CHOICES,
-    folds: int = FOLDS,
-    seed: int = 0,
-    max_iterations: int = MAX_ITERATIONS,
+    features: ArrayLike,
+    labels: ArrayLike,
+    choices: Sequence[float] = (0.01, 0.1, 1.0, 10.0, 100.0),
+    folds: int = 3,
+    seed: int = LinearClassifierConfig.seed,
+    max_iterations: int = LinearClassifierConfig.max_iterations,
 ) -> float:
-    """The C with the best accuracy in cross-validation; the smallest of several.
+    """Returns the C with the highest accuracy in stratified cross-validation; of ties the smallest.
 
-    Only training images may be given: a C chosen on the images that are reported would flatter it.
+    Pass training images only: a C that was selected on the images of the reported accuracy would
+    bias it upwards.
 
     Args:
-      features: float [images, width].
+      features: float [images, feature_dim].
       labels: int [images], from 0 without gaps.
-      choices: values to choose from.
-      folds: parts that the images are split into, with the same shares of the classes in each.
-      seed: of the split.
-      max_iterations: of lbfgs.
+      choices: values of C to choose from, in ascending order.
+      folds: number of folds, each with the same fractions of the classes.
+      seed: random seed of the folds.
+      max_iterations: largest number of iterations of lbfgs.
 
     Raises:
       UserError: if a class has fewer images than there are folds.
@@ -165,64 +167,65 @@ def select_c_by_cross_validation(
     from sklearn.model_selection import StratifiedKFold
 
     features, labels = _checked(features, labels, 'training features')
-    fewest = np.bincount(labels)
-    if fewest.min() < folds:
+    counts = np.bincount(labels)
+    if counts.min() < folds:
         raise UserError(
-            f'class {fewest.argmin()} has {fewest.min()} training images, too few to choose C in '
-            f'{folds} parts; set C'
+            f'class {counts.argmin()} has {counts.min()} training images, too few to select C by '
+            f'cross-validation with {folds} folds; set C'
         )
-    parts = list(StratifiedKFold(folds, shuffle=True, random_state=seed).split(features, labels))
-    accuracies = []
+    splits = list(StratifiedKFold(folds, shuffle=True, random_state=seed).split(features, labels))
+    correct = []
     for C in choices:
-        right = 0
-        for rest, part in parts:
-            classifier, _ = _fit(features[rest], labels[rest], C, max_iterations)
-            right += (classifier.predict(features[part]) == labels[part]).sum()
-        accuracies.append(right)
-    return float(choices[int(np.argmax(accuracies))])
+        correct.append(0)
+        for train, val in splits:
+            classifier, _ = _fit(features[train], labels[train], C, max_iterations)
+            correct[-1] += (classifier.predict(features[val]) == labels[val]).sum()
+    return float(choices[int(np.argmax(correct))])
 
 
 def classify(
-    train_features,
-    train_labels,
-    features,
-    labels,
-    C: float = 1.0,
-    max_iterations: int = MAX_ITERATIONS,
+    train_features: ArrayLike,
+    train_labels: ArrayLike,
+    features: ArrayLike,
+    labels: ArrayLike,
+    C: float = LinearClassifierConfig.C,
+    max_iterations: int = LinearClassifierConfig.max_iterations,
 ) -> ClassificationResult:
-    """Fits a linear classifier to training images, and has it classify others.
+    """Fits a linear classifier to training images and classifies other images with it.
+
+    It minimises C sum_i log(1 / p(y_i | x_i)) + |W|^2 / 2, where p = softmax(W x + b).
 
     Args:
-      train_features: float [images, width]; memory maps are read into memory.
+      train_features: float [images, feature_dim]; memory maps are read into memory.
       train_labels: int [images], from 0 without gaps.
-      features: float [others, width].
+      features: float [others, feature_dim].
       labels: int [others].
-      C: inverse strength of the regularisation, as of scikit-learn.
-      max_iterations: of lbfgs.
+      C: inverse strength of the regularisation.
+      max_iterations: largest number of iterations of lbfgs.
 
     Returns:
-      A `ClassificationResult`. Without convergence it is as good as it is after `max_iterations`.
+      A `ClassificationResult`; if lbfgs did not converge, of the classifier at `max_iterations`.
 
     Raises:
-      UserError: if the arrays do not belong together, a feature is not finite, a class has no
-        training images, or there is only one.
+      UserError: if the arrays do not fit together, a feature is not finite, a class has no training
+        images, or there is only one class.
 
     >>> train = [[-2.0], [-1.0], [1.0], [2.0]]
-    >>> found = classify(train, [0, 0, 1, 1], [[-3.0], [4.0], [5.0]], [0, 1, 0])
-    >>> found.predictions, round(found.accuracy, 4), found.converged
+    >>> result = classify(train, [0, 0, 1, 1], [[-3.0], [4.0], [5.0]], [0, 1, 0])
+    >>> result.predictions, round(result.accuracy, 4), result.converged
     (array([0, 1, 1]), 0.6667, True)
     """
     train_features, train_labels = _checked(train_features, train_labels, 'training features')
     features, labels = _checked(features, labels, 'validation features')
     if train_features.shape[1] != features.shape[1]:
         raise UserError(
-            f'training features are {train_features.shape[1]} wide, validation features '
-            f'{features.shape[1]}; both must be of the same network'
+            f'training features have dimension {train_features.shape[1]}, validation features '
+            f'{features.shape[1]}; both must come from the same network'
         )
     num_classes = int(max(train_labels.max(), labels.max())) + 1
     check_classes(np.bincount(train_labels, minlength=num_classes), 'training features')
     if num_classes < 2:
-        raise UserError('all training features are of one class; a classifier takes two or more')
+        raise UserError('all training features are of one class; a classifier needs two or more')
     classifier, converged = _fit(train_features, train_labels, C, max_iterations)
     probabilities = classifier.predict_proba(features)
     predictions = probabilities.argmax(axis=1)

@@ -1,38 +1,38 @@
-"""Which classes of a source to pre-train on, for given targets (paper, section 4, in its spirit).
+"""Selection of source classes for given targets (in the spirit of the paper, section 4).
 
-The procedure is greedy, and has no guarantee to find the best subset:
+The procedure is greedy, without a guarantee to find the best subset:
 
 1. The distance of a source class to a target is the earth mover's distance between the target and a
-   source that has this class alone. All weight then comes from one place, so it is the mean of the
-   distances to the target's classes, weighted by their images; no solver is needed.
-2. For each target, in the order given, the source classes are ranked by it, and the k nearest are
-   taken. k may differ from target to target.
-3. A class that several targets take is there once. So at most the sum of the k are selected.
+   source that consists of this class alone. All weight then comes from one point, so that it is the
+   mean of the distances to the target's classes, weighted by their images; no solver is needed.
+2. For each target, in the given order, source classes are ranked by this distance, and the k
+   nearest are selected. k may differ between targets.
+3. A class that several targets select counts once: at most the sum of all k are selected.
 """
 
-import os
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from slim.configs import SimilarityConfig
 from slim.errors import UserError
 from slim.features.domains import Domain, check_same_width
-from slim.files import write_text
 from slim.transfer import emd
-from slim.transfer.domain_similarity import GAMMA, similarity_of
+from slim.transfer.domain_similarity import similarity_of
 
 
 @dataclass(frozen=True)
 class SelectedClass:
-    """A source class that was selected.
+    """A selected source class.
 
     Attributes:
-      index: of the class in the source.
-      member: name of the domain that it came from.
-      label: of the class in that domain.
-      target: name of the target that took it first.
-      similarity: to that target.
+      index: row of the class in the source.
+      member: name of the domain that the class comes from, one of those that the source merges.
+      label: label of the class in that domain.
+      target: name of the first target that selected the class.
+      similarity: similarity of the class to that target.
     """
 
     index: int
@@ -43,10 +43,13 @@ class SelectedClass:
 
 
 def class_distances(source: Domain, target: Domain) -> np.ndarray:
-    """Earth mover's distances between each source class alone and a target, float64 [classes].
+    """Returns the earth mover's distance of each single source class to a target.
+
+    Returns:
+      float64 [source classes], sum_j w_j |source_i - target_j| with normalised weights w_j.
 
     Raises:
-      UserError: if the widths differ.
+      UserError: if the features differ in dimension.
 
     >>> from slim.features.domains import create_domain
     >>> source = create_domain('source', [[0.0], [1.0]], [10, 10])
@@ -59,21 +62,25 @@ def class_distances(source: Domain, target: Domain) -> np.ndarray:
 
 
 def select_classes(
-    source: Domain, targets: list[Domain], counts: list[int], gamma: float = GAMMA
+    source: Domain,
+    targets: Sequence[Domain],
+    counts: Sequence[int],
+    gamma: float = SimilarityConfig.gamma,
 ) -> list[SelectedClass]:
-    """Selects source classes for targets, by the procedure above.
+    """Selects source classes for targets by the procedure above.
 
     Args:
-      source: a `Domain`, its classes those that count.
-      targets: a `Domain` each.
-      counts: classes to take for each target.
-      gamma: of the similarities.
+      source: a `Domain` with the classes to choose from.
+      targets: target domains; the order decides which of them a class is selected for.
+      counts: number of classes to select for each target.
+      gamma: factor in exp(-gamma * EMD).
 
     Returns:
-      The classes in the order in which they were taken.
+      The classes in the order in which they were selected.
 
     Raises:
-      UserError: if the widths differ, or a count is not between 1 and the number of source classes.
+      UserError: if the features differ in dimension, or a count is not between 1 and the number of
+        source classes.
 
     >>> from slim.features.domains import create_domain
     >>> source = create_domain('source', [[0.0], [1.0], [2.0], [9.0]], [10] * 4)
@@ -82,12 +89,12 @@ def select_classes(
     >>> [(one.label, one.target) for one in select_classes(source, [birds, dogs], [1, 2])]
     [(1, 'birds'), (2, 'dogs')]
     """
-    selected = {}
+    selected: dict[int, SelectedClass] = {}
     for target, count in zip(targets, counts, strict=True):
         if not 1 <= count <= len(source.labels):
             raise UserError(
-                f'{count} classes of {source.name} for {target.name}: expected 1 to '
-                f'{len(source.labels)}, as many as there are'
+                f'cannot select {count} classes of {source.name} for {target.name}: expected 1 to '
+                f'{len(source.labels)}, the number of its classes'
             )
         distances = class_distances(source, target)
         for index in np.argsort(distances, kind='stable')[:count].tolist():
@@ -103,23 +110,23 @@ def select_classes(
 
 
 def class_lists(
-    selected: list[SelectedClass], names: dict[str, list[str] | None]
+    selected: Sequence[SelectedClass], names: Mapping[str, Sequence[str] | None]
 ) -> dict[str, list[str]]:
-    """The lines of a class list for each domain that classes were selected from.
+    """Returns the lines of a class list for each domain that classes were selected from.
 
-    A line is the name of a class, as `prepare_dataset.py --class_list` reads it, or its label where
-    names are not known. The lines are in the order of the labels.
+    A line is the name of a class, as `prepare_dataset.py --class_list` reads it, or its label if
+    names are not known. The lines are ordered by label.
 
     Args:
-      selected: as of `select_classes`.
-      names: domain -> its class names by label, None where they are not known.
+      selected: result of `select_classes`.
+      names: domain -> class names by label, None if they are not known.
 
     Returns:
       Domain -> lines.
 
     Raises:
-      UserError: if there are fewer names than labels, or several selected classes of a domain, or
-        one selected and one left out, have the same name.
+      UserError: if there are fewer names than labels, or a selected class shares its name with
+        another class of its domain.
 
     >>> class_lists([SelectedClass(0, 'inat', 1, 'birds', 0.9)], {'inat': ['Oak', 'Wren']})
     {'inat': ['Wren']}
@@ -132,46 +139,15 @@ def class_lists(
         if known is not None:
             if labels[-1] >= len(known):
                 raise UserError(
-                    f'{member}: class {labels[-1]} was selected, but its labels.txt names '
-                    f'{len(known)} classes; it is of another dataset'
+                    f'{member}: class {labels[-1]} was selected, but its labels.txt names only '
+                    f'{len(known)} classes; it belongs to another dataset'
                 )
             lines = [known[label] for label in labels]
-            repeated = [name for name, times in Counter(known).items() if times > 1]
-            if unclear := sorted(set(repeated) & set(lines)):
+            times = Counter(known)
+            if unclear := sorted(line for line in lines if times[line] > 1):
                 raise UserError(
-                    f'{member}: several of its classes are called {unclear[0]}; give them names '
-                    'of their own in labels.txt'
+                    f'{member}: several classes are called {unclear[0]}; give them different names '
+                    'in labels.txt'
                 )
         lists[member] = lines
     return lists
-
-
-def list_path(folder: str, member: str) -> str:
-    """Where the class list of a domain is written to."""
-    return os.path.join(folder, f'{member}.txt')
-
-
-def write_class_lists(
-    folder: str, selected: list[SelectedClass], names: dict[str, list[str] | None]
-) -> dict[str, int]:
-    """Writes the class list of each domain, see `class_lists`, to `<domain>.txt`.
-
-    Args:
-      folder: to write to; it is made if need be.
-      selected: as of `select_classes`.
-      names: as of `class_lists`.
-
-    Returns:
-      Path -> number of classes.
-
-    Raises:
-      UserError: if the names are not clear.
-      OSError: if a list cannot be written.
-    """
-    written = {}
-    for member, lines in class_lists(selected, names).items():
-        os.makedirs(folder, exist_ok=True)
-        path = list_path(folder, member)
-        write_text(path, ''.join(f'{line}\n' for line in lines))
-        written[path] = len(lines)
-    return written

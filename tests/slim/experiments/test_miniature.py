@@ -74,7 +74,7 @@ def check_results(folder):
     for row in rows:
         assert list(row) == COLUMNS
         source = domains.join([read[name] for name in row['source'].split('+')])
-        expected = measure_similarity(source, read[row['target']], 0.01)
+        expected = measure_similarity(source, read[row['target']])  # Gamma is 0.01 by default.
         assert float(row['emd']) == pytest.approx(expected.emd)
         assert float(row['similarity']) == pytest.approx(expected.similarity)
         accuracy = float(row['accuracy'])

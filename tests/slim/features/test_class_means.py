@@ -69,7 +69,7 @@ def test_a_file_that_is_larger_than_memory(tmp_path, root):
         (FEATURES, LABELS * 9, r'48 of 55 classes have no images \(1, 2, 3, 4, 5, \.\.\.\)'),
         (FEATURES[0], LABELS, r'the shape is \[5\]'),
         (FEATURES[:, :0], LABELS, r'the shape is \[100, 0\]'),
-        (FEATURES.astype(str), LABELS, 'no type of features'),
+        (FEATURES.astype(str), LABELS, 'features must be numbers'),
         (np.where(np.arange(100)[:, None] == 61, np.nan, FEATURES), LABELS, 'row 61 is not finite'),
         (np.where(np.arange(100)[:, None] == 7, np.inf, FEATURES), LABELS, 'row 7 is not finite'),
     ],
@@ -95,8 +95,8 @@ def test_more_or_fewer_classes_than_said():
         ([np.inf], 'inf is not a whole number'),
         ([[0], [1]], r'the shape is \[2, 1\]'),
         ([], r'the shape is \[0\]'),
-        (['0'], 'no type of labels'),
-        ([2**40], 'is no label'),
+        (['0'], 'labels must be whole numbers'),
+        ([2**40], 'is not a label'),
     ],
 )
 def test_labels_that_are_none(labels, message):

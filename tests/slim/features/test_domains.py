@@ -72,7 +72,7 @@ def test_classes_without_images_are_dropped_only_where_few_images_are():
         ([[1.0]], [-1], 'negative or not finite: -1 of class 0'),
         ([[1.0]], [np.inf], 'negative or not finite: inf of class 0'),
         ([[1.0], [1.0]], [0, 0], 'all weights are zero'),
-        ([[1.0]], ['a'], 'no list of weights'),
+        ([[1.0]], ['a'], 'not a list of weights'),
         ([1.0], [1], r'the shape is \[1\]'),
     ],
 )

@@ -1,4 +1,4 @@
-"""Classes as photographs, their pictures as paths or open."""
+"""Tests images of classes, given as paths or as open images."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def classes(tmp_path):
 
 
 def shown(figure):
-    """(colour in the middle, title) of each photograph."""
+    """Returns (colour in the middle, title) of each image."""
     return [
         (tuple(axes.images[0].get_array()[54, 72].tolist()), axes.get_title())
         for axes in figure.axes
@@ -39,7 +39,7 @@ def test_strips(classes):
     names = [one.name for one in classes]
     assert shown(figure) == list(zip([RED, GREEN, BLUE, GREEN], [*names, names[1]], strict=True))
     assert words(figure) == ['birds', 'few']
-    image_grids.encode(figure, 'jpeg')  # A name is no formula.
+    image_grids.encode(figure, 'jpeg')  # A name is not a formula.
 
 
 def test_flows_go_from_left_to_right(classes):
@@ -53,7 +53,7 @@ def test_flows_go_from_left_to_right(classes):
     assert lefts == sorted(lefts)
 
 
-def test_an_open_picture_is_as_good_as_its_file(tmp_path):
+def test_open_images_and_paths_are_equivalent(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 255, [60, 90, 3], np.uint8)
     picture = Image.fromarray(pixels)
     picture.save(tmp_path / 'a.png')

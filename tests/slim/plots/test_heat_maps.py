@@ -1,4 +1,7 @@
-"""Tables as colours."""
+"""Tests matrices as colours."""
+
+import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -15,7 +18,7 @@ def small():
 
 
 def test_cells_hold_their_texts_readably(small):
-    (axes,) = heat_maps.draw_heat_maps([small]).axes
+    axes = heat_maps.draw_heat_maps([small]).axes[0]
     np.testing.assert_array_equal(axes.images[0].get_array(), VALUES)
     cells = {text.get_position(): text for text in axes.texts}
     for (row, column), value in np.ndenumerate(VALUES):
@@ -25,20 +28,26 @@ def test_cells_hold_their_texts_readably(small):
     assert [label.get_text() for label in axes.get_yticklabels()] == ['a', 'b', 'c']
 
 
-def test_words_of_maps_side_by_side_do_not_lie_on_each_other(small):
-    figure = heat_maps.draw_heat_maps([small, small])
+def test_panels_have_their_own_scale_and_do_not_overlap(small):
+    other = dataclasses.replace(small, values=10 * VALUES, title='other', colours='cividis')
+    figure = heat_maps.draw_heat_maps([small, other])
     figure.draw_without_rendering()
-    boxes = [axes.get_tightbbox() for axes in figure.axes]
-    assert boxes[0].x1 <= boxes[1].x0
-    assert boxes[0].x0 >= 0 and boxes[1].x1 <= figure.bbox.x1
+    first, second, first_bar, second_bar = figure.axes
+    boxes = [axes.get_tightbbox() for axes in (first, first_bar, second, second_bar)]
+    for left, right in itertools.pairwise(boxes):
+        assert left.x1 <= right.x0
+    assert boxes[0].x0 >= 0 and boxes[-1].x1 <= figure.bbox.x1
+    assert [bar.get_ylabel() for bar in (first_bar, second_bar)] == ['title', 'other']
+    assert first_bar.get_ylim() == (0.1, 0.9) and second_bar.get_ylim() == (1, 9)
+    assert first.images[0].get_cmap() != second.images[0].get_cmap()
 
 
 def test_a_map_of_equal_values():
     one = heat_maps.HeatMap('', np.ones([1, 1]), [['1']], ['a'], ['b'])
-    assert len(heat_maps.draw_heat_maps([one]).axes) == 1
+    assert len(heat_maps.draw_heat_maps([one]).axes) == 2  # The map and its colour bar.
 
 
-def test_groups_are_named_in_their_middle_and_parted_by_lines():
+def test_groups_have_centred_names_and_lines_between_them():
     values = np.arange(20.0).reshape(4, 5)
     figure = heat_maps.draw_groups(values, ['a'] * 3 + ['b'], ['x', 'x', 'y', 'y', 'z'], 'far')
     axes = figure.axes[0]
@@ -52,7 +61,7 @@ def test_groups_are_named_in_their_middle_and_parted_by_lines():
     assert ends == [[0, 2.5], [1.5, 0], [3.5, 0]]
 
 
-def test_what_is_near_is_bright():
+def test_small_distances_are_bright():
     axes = heat_maps.draw_groups(np.array([[0.0, 9.0]]), 'a', 'xy', 'far').axes[0]
     near, far = axes.images[0].cmap(axes.images[0].norm([0.0, 9.0]))
     assert near[:3].sum() > far[:3].sum()

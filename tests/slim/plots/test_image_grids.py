@@ -1,4 +1,4 @@
-"""Photographs beside each other."""
+"""Tests grids of images."""
 
 import io
 
@@ -13,7 +13,7 @@ from slim.transfer.linear_classifier import ClassificationResult, confusion_matr
 RED, GREEN, BLUE = (200, 30, 40), (20, 180, 60), (30, 40, 210)
 LABELS = np.array([0, 0, 0, 1, 1, 2])
 PREDICTIONS = np.array([0, 1, 1, 1, 0, 2])
-FOUND = ClassificationResult(
+RESULT = ClassificationResult(
     LABELS,
     PREDICTIONS,
     np.array([0.9, 0.5, 0.7, 0.8, 0.6, 0.9], np.float32),
@@ -27,7 +27,7 @@ NAMES = ['Crow, "$black$"', 'Wren', 'Laysan Albatross of the long name']
 
 @pytest.fixture
 def paths(tmp_path):
-    """An image of each of `FOUND`, wide or high, in the colour of its class."""
+    """Writes an image of each row of `RESULT`, wide or high, in the colour of its class."""
     paths = [tmp_path / f'{row}.jpg' for row in range(len(LABELS))]
     for row, path in enumerate(paths):
         size = (300, 200) if row % 2 else (200, 300)
@@ -36,7 +36,7 @@ def paths(tmp_path):
 
 
 def shown(axes):
-    """(colour in the middle of the image, colour of its frame) of each axes that has an image."""
+    """Returns (colour in the middle, colour of the frame) of each axes with an image."""
     return [
         (one.images[0].get_array()[54, 72].tolist(), to_hex(one.spines['left'].get_edgecolor()))
         for one in axes
@@ -48,7 +48,7 @@ def assert_shown(axes, expected):
     found = shown(axes)
     assert [frame for _, frame in found] == [frame for _, frame in expected]
     for (colour, _), (wanted, _) in zip(found, expected, strict=True):
-        np.testing.assert_allclose(colour, wanted, atol=4)  # JPEG's rounding.
+        np.testing.assert_allclose(colour, wanted, atol=4)  # JPEG is lossy.
 
 
 def test_thumbnail_is_the_whole_image_on_white(paths, tmp_path):
@@ -62,7 +62,7 @@ def test_thumbnail_is_the_whole_image_on_white(paths, tmp_path):
     assert image_grids.thumbnail(str(tmp_path / 'grey.png'))[54, 72].tolist() == [0, 0, 0]
 
 
-def test_neighbours_are_framed_by_whether_their_class_is_the_queries(paths):
+def test_frames_of_neighbours_show_the_class_of_the_query(paths):
     near = [[(paths[row], NAMES[LABELS[row]]) for row in rows] for rows in ([1, 3], [4, 5])]
     queries = [(paths[0], NAMES[0]), (paths[3], NAMES[1])]
     figure = image_grids.draw_neighbours(queries, near, np.array([[0.5, 1], [2, 3]]))
@@ -79,14 +79,21 @@ def test_neighbours_are_framed_by_whether_their_class_is_the_queries(paths):
         ],
     )
     words = [axes.get_xlabel() for axes in figure.axes if axes.images]
-    assert words == ['query', '0.50 away', '1.00 away', 'query', '2.00 away', '3.00 away']
-    image_grids.encode(figure, 'jpeg')  # A name is no formula.
+    assert words == [
+        'query',
+        'distance 0.50',
+        'distance 1.00',
+        'query',
+        'distance 2.00',
+        'distance 3.00',
+    ]
+    image_grids.encode(figure, 'jpeg')  # A name is not a formula.
 
 
-def test_of_a_pair_the_confused_come_first_the_surest_before_the_others(paths):
-    assert image_grids.confused_first(FOUND, 0, 1, 5) == [2, 1, 0]
-    assert image_grids.confused_first(FOUND, 0, 1, 1) == [2]
-    figure = image_grids.draw_pairs(FOUND, paths, NAMES, [(0, 1, 0.6), (0, 2, 0.0)], each=3)
+def test_confused_images_of_a_pair_come_first_by_probability(paths):
+    assert image_grids.confused_first(RESULT, 0, 1, 5) == [2, 1, 0]
+    assert image_grids.confused_first(RESULT, 0, 1, 1) == [2]
+    figure = image_grids.draw_pairs(RESULT, paths, NAMES, [(0, 1, 0.6), (0, 2, 0.0)], each=3)
     wrong, neutral = image_grids.WRONG, image_grids.NEUTRAL
     assert_shown(
         figure.axes,
@@ -95,6 +102,9 @@ def test_of_a_pair_the_confused_come_first_the_surest_before_the_others(paths):
         + [(RED, neutral)] * 3
         + [(BLUE, neutral)],
     )
+    below = [axes.get_xlabel() for axes in figure.axes if axes.images]
+    wren, crow = 'predicted as Wren', 'predicted as Crow,\n"$black$"'
+    assert below == [wren, wren, '', crow, '', '', wren, wren, '']
     titles = [axes.get_title(place) for axes in figure.axes for place in ('left', 'right')]
     assert [title for title in titles if title] == [
         NAMES[0],
@@ -113,8 +123,8 @@ def test_rows_are_spread_over_the_classes():
 
 
 @pytest.mark.parametrize('picture_format', ['png', 'jpeg'])
-def test_a_figure_is_encoded_small_and_always_the_same(paths, picture_format):
-    figure = image_grids.draw_pairs(FOUND, paths, NAMES, [(0, 1, 0.6)])
+def test_encoding_is_small_and_deterministic(paths, picture_format):
+    figure = image_grids.draw_pairs(RESULT, paths, NAMES, [(0, 1, 0.6)])
     data = image_grids.encode(figure, picture_format)
     assert data == image_grids.encode(figure, picture_format)
     with Image.open(io.BytesIO(data)) as image:

@@ -1,9 +1,9 @@
-"""Similarity against accuracy as a picture."""
+"""Tests the plot of accuracy against similarity."""
 
 import pytest
 from PIL import Image
 
-from slim.plots import transfer_scatter
+from slim.plots import image_grids, transfer_scatter
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def test_a_line_for_each_target_and_a_marker_for_each_source(rows):
     (axes,) = figure.axes
     lines = {line.get_label(): line for line in axes.lines if not line.get_label().startswith('_')}
     assert list(lines) == ['birds', 'cars']
-    # Through the sources in the order of similarity, whatever that of the rows.
+    # A line runs through its sources in the order of similarity, not of the rows.
     assert lines['birds'].get_xydata().tolist() == [[0.7, 0.5], [0.9, 0.8]]
     assert lines['birds'].get_color() != lines['cars'].get_color()
     points = {
@@ -38,14 +38,14 @@ def test_a_line_for_each_target_and_a_marker_for_each_source(rows):
 
 def test_written_as_a_small_picture(tmp_path, rows):
     path = tmp_path / 'transfer.png'
-    transfer_scatter.write_transfer(str(path), rows)
+    image_grids.write_png(str(path), transfer_scatter.draw_transfer(rows), dpi=120)
     with Image.open(path) as image:
         assert image.format == 'PNG' and min(image.size) > 500
     assert path.stat().st_size < 200_000
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_legends_do_not_lie_on_each_other(rows):
+def test_legends_do_not_overlap(rows):
     figure = transfer_scatter.draw_transfer(rows)
     figure.draw_without_rendering()
     boxes = [legend.get_window_extent() for legend in figure.legends]

@@ -1,8 +1,9 @@
-"""Domain similarity: the paper's figures from distances, and what an interval must hold."""
+"""Tests domain similarity: published values, flows, and the bootstrap interval."""
 
 import numpy as np
 import pytest
 
+from slim.configs import SimilarityConfig
 from slim.errors import UserError
 from slim.features.domains import create_domain, join
 from slim.transfer import emd
@@ -29,39 +30,42 @@ def test_published_similarities(distance):
     assert similarity_of(distance) == pytest.approx(PUBLISHED[distance], abs=5e-4)
 
 
-def test_of_a_domain_to_itself_and_both_ways():
+def test_similarity_to_itself_and_in_both_directions():
     birds, dogs = random_domain('birds', 0, 20), random_domain('dogs', 1, 12, shift=1)
     assert measure_similarity(birds, birds).similarity == 1
-    there, back = measure_similarity(birds, dogs), measure_similarity(dogs, birds, solver='pyemd')
+    there, back = measure_similarity(birds, dogs), measure_similarity(dogs, birds)
     assert there.emd == pytest.approx(back.emd, rel=1e-9)
+    by_pyemd = measure_similarity(dogs, birds, SimilarityConfig(solver='pyemd'))
+    assert there.emd == pytest.approx(by_pyemd.emd, rel=2e-5)
     assert (there.source, there.target) == ('birds', 'dogs')
     assert there.similarity == pytest.approx(np.exp(-0.01 * there.emd))
-    assert measure_similarity(birds, dogs, gamma=0.1).similarity == pytest.approx(
+    assert measure_similarity(birds, dogs, SimilarityConfig(gamma=0.1)).similarity == pytest.approx(
         np.exp(-0.1 * there.emd)
     )
     weights = birds.num_images / birds.num_images.sum()
     np.testing.assert_allclose(there.flow.sum(axis=1), weights, atol=1e-12)
 
 
-def test_a_source_that_holds_the_target_is_nearer_when_its_share_grows():
+def test_a_source_that_contains_the_target_is_nearer():
     target, other = random_domain('target', 0, 10), random_domain('other', 1, 30, shift=3)
     alone = measure_similarity(other, target).emd
     joined = measure_similarity(join([other, target]), target)
     assert joined.emd < alone
-    # All of the target's own weight that can stay where it is does.
+    # The weight of the target's own classes stays where it is.
     own = join([other, target]).num_images[30:] / join([other, target]).num_images.sum()
     np.testing.assert_allclose(np.diagonal(joined.flow[30:]), own, atol=1e-12)
 
 
-def test_strongest_flows_are_those_that_there_are():
+def test_strongest_flows_omit_pairs_without_flow():
     flow = np.array([[0.1, 0.0], [0.0, 0.9]])
     assert strongest_flows(Similarity('a', 'b', 1.0, 0.9, flow), 5) == [(1, 1, 0.9), (0, 0, 0.1)]
 
 
-def test_interval_is_of_its_seed_and_about_the_similarity():
+def test_interval_depends_on_the_seed_and_contains_the_similarity():
     birds, dogs = random_domain('birds', 0, 40), random_domain('dogs', 1, 20, shift=1)
     first, again, other = (
-        measure_similarity(birds, dogs, bootstrap=100, seed=seed) for seed in (0, 0, 1)
+        measure_similarity(birds, dogs, SimilarityConfig(bootstrap=100, seed=seed))
+        for seed in (0, 0, 1)
     )
     assert first.interval == again.interval != other.interval
     low, high = first.interval
@@ -73,53 +77,66 @@ def test_interval_is_narrower_for_more_classes():
     widths = []
     for num_classes in (10, 160):
         pair = random_domain('a', 0, num_classes), random_domain('b', 1, num_classes, shift=1)
-        low, high = measure_similarity(*pair, bootstrap=60).interval
+        low, high = measure_similarity(*pair, SimilarityConfig(bootstrap=60)).interval
         widths.append(high - low)
     # By a factor of 4 in theory.
     assert 2 < widths[0] / widths[1] < 8
 
 
-def test_interval_holds_what_other_choices_of_classes_give():
-    """Coverage: of the mean over choices of 60 and 30 classes from large worlds."""
+def test_interval_covers_the_mean_over_choices_of_classes():
+    """Counts intervals that contain the mean over choices of 60 and 30 classes out of 2000."""
     random = np.random.default_rng(0)
-    worlds = [random.normal(shift, 1, [2000, 8]) for shift in (0, 0.7)]
+    populations = [random.normal(shift, 1, [2000, 8]) for shift in (0, 0.7)]
 
     def choose():
         chosen = [
-            world[random.choice(2000, n, replace=False)]
-            for world, n in zip(worlds, (60, 30), strict=True)
+            population[random.choice(2000, n, replace=False)]
+            for population, n in zip(populations, (60, 30), strict=True)
         ]
         return emd.euclidean_distances(*chosen)
 
     uniform = np.ones(60), np.ones(30)
     expected = similarity_of(np.mean([emd.solve(*uniform, choose()).cost for _ in range(100)]))
-    held = 0
+    covered = 0
     for seed in range(40):
         distances = choose()
         cost = emd.solve(*uniform, distances).cost
-        low, high = bootstrap_interval(*uniform, distances, cost, resamples=60, seed=seed)
-        held += low <= expected <= high
-    assert held >= 30  # 38 of 40 are expected of 95%; without the shift, some 10 are found.
+        config = SimilarityConfig(bootstrap=60, seed=seed)
+        low, high = bootstrap_interval(*uniform, distances, cost, config)
+        covered += low <= expected <= high
+    assert covered >= 30  # 38 of 40 are expected at 95%; without the shift, about 10 are found.
 
 
-def test_what_cannot_be_resampled():
+def test_rejects_too_few_classes_or_resamples():
     birds, dogs = random_domain('birds', 0, 1), random_domain('dogs', 1, 12)
     with pytest.raises(UserError, match='2 classes on either side'):
-        measure_similarity(birds, dogs, bootstrap=100)
+        measure_similarity(birds, dogs, SimilarityConfig(bootstrap=100))
     with pytest.raises(UserError, match='20 resamples or more'):
-        measure_similarity(dogs, dogs, bootstrap=5)
+        measure_similarity(dogs, dogs, SimilarityConfig(bootstrap=5))
 
 
-def test_widths_must_agree():
+def test_rejects_different_dimensions():
     narrow = create_domain('narrow', np.ones([1, 3]), [1])
     with pytest.raises(UserError, match='narrow are 3 wide, those of dogs 16'):
         measure_similarity(narrow, random_domain('dogs', 1, 12))
 
 
-def test_of_equal_flows_the_shortest_goes_first():
+def test_equal_flows_are_ordered_by_distance():
     flow = np.array([[0.25, 0.0], [0.0, 0.25 + 1e-15], [0.1, 0.4]])
     distances = np.array([[1.0, 9.0], [2.0, 9.0], [3.0, 4.0]])
     found = Similarity('a', 'b', 1.0, 0.9, flow)
     order = [pair[:2] for pair in strongest_flows(found, 9, distances)]
     assert order == [(2, 1), (0, 0), (1, 1), (2, 0)]
     assert [pair[:2] for pair in strongest_flows(found, 2, 10 - distances)] == [(2, 1), (1, 1)]
+
+
+def test_strongest_flows_per_target_class():
+    # All flows are equal, but they are different fractions of their target classes.
+    flow = np.array([[0.25, 0.0, 0.0], [0.0, 0.25, 0.0], [0.0, 0.25, 0.0], [0.0, 0.0, 0.25]])
+    distances = np.array([[5.0, 9, 9], [9, 4, 9], [9, 3, 9], [9, 9, 2.0]])
+    similarity = Similarity('a', 'b', 1.0, 0.9, flow)
+    flows = strongest_flows(similarity, 9, distances, per_target_class=True)
+    # The last class is nearer than the first; of the second class, the nearer source is returned.
+    assert flows == [(3, 2, 1.0), (0, 0, 1.0), (2, 1, 0.5)]
+    assert strongest_flows(similarity, 1, distances, per_target_class=True) == flows[:1]
+    assert len(strongest_flows(similarity, 9, distances)) == 4

@@ -1,11 +1,11 @@
-"""Nearest neighbours: those that a tree finds."""
+"""Tests nearest neighbours against a KD-tree."""
 
 import numpy as np
 import pytest
 from sklearn.neighbors import KDTree
 
 from slim.errors import UserError
-from slim.transfer.neighbours import nearest_neighbours
+from slim.transfer.neighbours import nearest_neighbours, neighbour_agreement
 
 RANDOM = np.random.default_rng(0)
 FEATURES, QUERIES = (RANDOM.normal(size=[n, 8]).astype(np.float32) for n in (80, 61))
@@ -16,10 +16,21 @@ def test_neighbours_by_hand_and_by_a_tree():
     expected = KDTree(FEATURES).query(QUERIES, k=5)
     np.testing.assert_allclose(distances, expected[0], rtol=1e-6)
     np.testing.assert_array_equal(rows, expected[1])
-    # Each is its own nearest, at no distance at all.
+    # Each feature is its own nearest neighbour, at distance 0.
     distances, rows = nearest_neighbours(FEATURES + 1000, FEATURES + 1000, 1)
     assert (distances == 0).all() and rows[:, 0].tolist() == list(range(80))
     with pytest.raises(UserError, match='81 neighbours among 80'):
         nearest_neighbours(FEATURES, QUERIES, 81)
-    with pytest.raises(UserError, match='8 wide, queries 3'):
+    with pytest.raises(UserError, match='dimension 8, queries 3'):
         nearest_neighbours(FEATURES, QUERIES[:, :3], 1)
+
+
+def test_agreement_is_over_all_queries():
+    labels, query_labels = np.arange(80) % 3, np.arange(61) % 3
+    _, rows = KDTree(FEATURES).query(QUERIES, k=4)
+    same = sum(labels[row] == query_labels[query] for query in range(61) for row in rows[query])
+    agreement = neighbour_agreement(FEATURES, labels, QUERIES, query_labels, 4)
+    assert agreement == pytest.approx(same / (61 * 4)) and 0 < agreement < 1
+    assert neighbour_agreement(FEATURES, labels, FEATURES, labels, 1) == 1
+    with pytest.raises(UserError, match='queries: there are 61 features, but 60 labels'):
+        neighbour_agreement(FEATURES, labels, QUERIES, query_labels[:60])

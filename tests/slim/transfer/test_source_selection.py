@@ -1,4 +1,4 @@
-"""Source selection: the nearest classes, each once, under the names that the dataset gives them."""
+"""Tests source selection and class lists."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from slim.errors import UserError
 from slim.features.domains import create_domain, join, keep_classes
 from slim.transfer.domain_similarity import measure_similarity
-from slim.transfer.source_selection import class_distances, select_classes, write_class_lists
+from slim.transfer.source_selection import class_distances, class_lists, select_classes
 
 RANDOM = np.random.default_rng(0)
 SOURCE = create_domain('inat', RANDOM.normal(size=[30, 4]), RANDOM.integers(100, 400, 30))
@@ -16,13 +16,13 @@ TARGETS = [
 ]
 
 
-def test_distance_of_a_class_is_that_of_a_source_with_it_alone():
+def test_distance_of_a_class_equals_that_of_a_source_with_one_class():
     distances = class_distances(SOURCE, TARGETS[0])
     alone = [measure_similarity(SOURCE.take([i]), TARGETS[0]).emd for i in range(30)]
     np.testing.assert_allclose(distances, alone, rtol=1e-12)
 
 
-def test_takes_the_nearest_of_each_target_once():
+def test_selects_the_nearest_classes_of_each_target_once():
     selected = select_classes(SOURCE, TARGETS, [8, 20])
     nearest = [np.argsort(class_distances(SOURCE, target)) for target in TARGETS]
     first = nearest[0][:8].tolist()
@@ -34,7 +34,7 @@ def test_takes_the_nearest_of_each_target_once():
     assert len(select_classes(SOURCE, TARGETS, [30, 30])) == 30
 
 
-def test_labels_are_those_of_the_dataset_whatever_was_left_out():
+def test_labels_refer_to_the_dataset_before_classes_were_removed():
     kept = keep_classes(SOURCE, 200)
     assert len(kept.labels) < 30
     for one in select_classes(kept, TARGETS[:1], [5]):
@@ -42,34 +42,34 @@ def test_labels_are_those_of_the_dataset_whatever_was_left_out():
 
 
 @pytest.mark.parametrize('count', [0, 31])
-def test_as_many_as_there_are(count):
+def test_rejects_impossible_counts(count):
     with pytest.raises(UserError, match=f'{count} classes of inat for cub_200: expected 1 to 30'):
         select_classes(SOURCE, TARGETS[:1], [count])
 
 
-def test_a_list_for_each_dataset_of_a_joined_source(tmp_path):
+def test_one_list_for_each_dataset_of_a_merged_source():
     other = create_domain('ImageNet', RANDOM.normal(size=[10, 4]), [300] * 10)
     selected = select_classes(join([SOURCE, other]), TARGETS, [12, 12])
     names = {'inat': [f'Genus species_{label}' for label in range(30)], 'ImageNet': None}
-    folder = tmp_path / 'lists' / 'both'
-    written = write_class_lists(str(folder), selected, names)
+    lists = class_lists(selected, names)
+    assert set(lists) == set(names)
     for member, line_of in (('inat', names['inat'].__getitem__), ('ImageNet', str)):
         labels = sorted(one.label for one in selected if one.member == member)
         assert labels
-        expected = [line_of(label) for label in labels]
-        assert (folder / f'{member}.txt').read_text().splitlines() == expected
-        assert written[str(folder / f'{member}.txt')] == len(labels)
+        assert lists[member] == [line_of(label) for label in labels]
 
 
 @pytest.mark.parametrize(
     'names, message',
     [
-        ([f'{label}' for label in range(3)], r'class \d+ was selected, but its labels.txt names 3'),
-        (['crane'] * 30, 'several of its classes are called crane'),
+        (
+            [f'{label}' for label in range(3)],
+            r'class \d+ was selected, but its labels.txt names only 3',
+        ),
+        (['crane'] * 30, 'several classes are called crane'),
     ],
 )
-def test_names_that_do_not_tell_classes_apart(tmp_path, names, message):
+def test_rejects_ambiguous_names(names, message):
     selected = select_classes(SOURCE, TARGETS, [5, 5])
     with pytest.raises(UserError, match=message):
-        write_class_lists(str(tmp_path), selected, {'inat': names})
-    assert not list(tmp_path.iterdir())
+        class_lists(selected, {'inat': names})
