@@ -2,59 +2,43 @@
 
 import json
 import os
+import re
 import statistics
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-from benchmarks.measuring import Measurement, Measurements, Row, ratios
+from benchmarks.measuring import Measurements, Row, ratios
 from slim import command_line, files, tables
 from slim.datasets import workers
 from slim.errors import UserError
 
 COLUMNS = ('', 'precision', 'images/s', 'range', 'CPU ms', 'cores', 'GFLOP/s', 'of product')
-COLUMNS += ('of float32', 'waited', 'compared')
+COLUMNS += ('of float32', 'waited', 'peak MiB', 'compared')
 LEFT_ALIGNED = ('', 'precision', 'compared')
 
 
-def summarize_rates(measurements: Sequence[Measurement]) -> dict[str, float]:
-    """Summarizes rates: median and range of images per second, and CPU time per image."""
-    rates = [measurement.rate for measurement in measurements]
-    cpu = [1e3 * measurement.cpu_seconds / measurement.amount for measurement in measurements]
-    return {
-        'images_per_second': statistics.median(rates),
-        'least': min(rates),
-        'most': max(rates),
-        'cpu_ms_per_image': statistics.median(cpu),
-    }
+def summarize(row: Row, measured: Measurements, yardstick: str = '') -> dict[str, Any]:
+    """Summarizes the measurements of a row by their medians.
 
-
-def format_rates(summary: dict[str, Any]) -> dict[str, str]:
-    """Formats the result of `summarize_rates` as cells."""
-    return {
-        'images/s': f'{summary["images_per_second"]:.1f}',
-        'range': f'{summary["least"]:.1f}-{summary["most"]:.1f}',
-        'CPU ms': f'{summary["cpu_ms_per_image"]:.2f}',
-    }
-
-
-def summarize(row: Row, measured: Measurements, yardstick: str) -> dict[str, Any]:
-    """Summarizes a row of `benchmarks.throughput`.
-
-    Args:
-      row: the row.
-      measured: measurements of all rows by key.
-      yardstick: name of the row whose FLOP/s are 100%, for each precision.
+    The FLOP/s of the row `yardstick` are 100% for all rows of the same precision.
     """
     own = measured[row.key]
+    rates = [m.rate for m in own]
     summary: dict[str, Any] = {'name': row.name}
     if row.precision is not None:
         summary['precision'] = row.precision
     if row.name != yardstick:
-        summary |= summarize_rates(own)
+        summary |= {
+            'images_per_second': statistics.median(rates),
+            'least': min(rates),
+            'most': max(rates),
+            'cpu_ms_per_image': statistics.median(1e3 * m.cpu_seconds / m.amount for m in own),
+        }
     summary['cores_busy'] = statistics.median(m.cpu_seconds / m.seconds for m in own)
     comparisons = {}
     if row.flops is not None:
-        summary['gflops_per_second'] = row.flops * statistics.median(m.rate for m in own) / 1e9
+        summary['gflops_per_second'] = row.flops * statistics.median(rates) / 1e9
         product = ratios(own, measured[yardstick, row.precision])
         comparisons['of_matrix_product'] = tuple(row.flops * ratio for ratio in product)
     if row.precision not in (None, 'float32') and (row.name, 'float32') in measured:
@@ -67,14 +51,13 @@ def summarize(row: Row, measured: Measurements, yardstick: str) -> dict[str, Any
         summary |= {name: by_clock, f'{name}_by_cpu': by_cpu}
     if own[0].waited is not None:
         summary['waited'] = statistics.median(m.waited / m.seconds for m in own)
+    if own[0].peak_bytes:
+        summary['peak_mib'] = statistics.median(m.peak_bytes for m in own) / 2**20
     return summary
 
 
 def _baseline_key(row: Row, measured: Measurements) -> tuple[str, str | None]:
-    """Returns the key of the row's baseline, which has the same precision.
-
-    Input has no precision: its baseline is the fastest, because it has to keep up with that.
-    """
+    """Returns the key of the baseline: the fastest for input, which has no precision."""
     if row.precision is not None:
         return row.baseline, row.precision
     keys = [key for key in measured if key[0] == row.baseline]
@@ -82,14 +65,16 @@ def _baseline_key(row: Row, measured: Measurements) -> tuple[str, str | None]:
 
 
 def format_table(summaries: Sequence[dict[str, Any]]) -> str:
-    """Formats the table of `benchmarks.throughput`; ratios by CPU time are in brackets."""
+    """Formats the results of `summarize` as a table; ratios by CPU time are in brackets."""
     lines = []
     for summary in summaries:
         cells = {'': summary['name']}
         if 'precision' in summary:
             cells['precision'] = summary['precision']
         if 'images_per_second' in summary:
-            cells |= format_rates(summary)
+            cells['images/s'] = f'{summary["images_per_second"]:.1f}'
+            cells['range'] = f'{summary["least"]:.1f}-{summary["most"]:.1f}'
+            cells['CPU ms'] = f'{summary["cpu_ms_per_image"]:.2f}'
         cells['cores'] = f'{summary["cores_busy"]:.2f}'
         if 'of_matrix_product' in summary:
             ratio, by_cpu = summary['of_matrix_product'], summary['of_matrix_product_by_cpu']
@@ -100,24 +85,24 @@ def format_table(summaries: Sequence[dict[str, Any]]) -> str:
             cells['of float32'] = f'{ratio:.2f} x ({by_cpu:.2f})'
         if 'waited' in summary:
             cells['waited'] = f'{summary["waited"]:.1%}'
+        if 'peak_mib' in summary:
+            cells['peak MiB'] = f'{summary["peak_mib"]:.0f}'
         if 'baseline' in summary:
             ratio, by_cpu = summary['of_baseline'], summary['of_baseline_by_cpu']
             shown = f'{ratio:.1%} ({by_cpu:.1%}) of' if ratio < 2 else f'{ratio:.1f} x'
             cells['compared'] = f'{shown} {summary["baseline"]}'
-            if 'precision' not in summary and summary['baseline_precision'] != 'float32':
-                cells['compared'] += f' in {summary["baseline_precision"]}'
+            precision = summary['baseline_precision']
+            if 'precision' not in summary and precision not in (None, 'float32'):
+                cells['compared'] += f' in {precision}'
         lines.append(cells)
     return tables.format_table(lines, COLUMNS, left=LEFT_ALIGNED)
 
 
 def describe_cpu() -> dict[str, Any]:
     """Returns the name of the CPU and the number of cores that this process may use."""
-    cpu = 'unknown CPU'
-    if os.path.exists('/proc/cpuinfo'):
-        with open('/proc/cpuinfo', encoding='utf-8') as file:
-            names = [line.split(':', 1)[1].strip() for line in file if line[:10] == 'model name']
-        cpu = names[0] if names else cpu
-    return {'cpu': cpu, 'cores': workers.available_cores()}
+    path = Path('/proc/cpuinfo')
+    names = re.findall(r'model name\s*: (.*)', path.read_text('utf-8') if path.exists() else '')
+    return {'cpu': names[0] if names else 'unknown CPU', 'cores': workers.available_cores()}
 
 
 def describe_machine(precisions: Sequence[str]) -> dict[str, Any]:
@@ -138,7 +123,7 @@ def describe_machine(precisions: Sequence[str]) -> dict[str, Any]:
 def format_machine(machine: dict[str, Any]) -> str:
     """Formats the result of `describe_machine` as the lines below a table."""
     lines = [
-        f'This CPU has no instructions for {precision}: the rates do not apply to CPUs that have them.'
+        f'This CPU has no instructions for {precision}; CPUs that have them are faster.'
         for precision in machine['without_fast_instructions']
     ]
     gpus = ', '.join(machine['gpus']) or 'no GPU'
@@ -147,11 +132,7 @@ def format_machine(machine: dict[str, Any]) -> str:
 
 
 def check_output(path: str | None) -> None:
-    """Checks that the folder of --output, if that is given, exists.
-
-    Raises:
-      UserError: if it does not.
-    """
+    """Raises a `UserError` if the folder of --output does not exist."""
     if path and not os.path.isdir(os.path.dirname(os.path.abspath(path))):
         raise UserError(f'--output={path}: there is no such folder')
 

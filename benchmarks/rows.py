@@ -1,25 +1,35 @@
-"""The rows of `benchmarks.throughput`: each is built, run once and then returned.
-
-Importing this module does not import TensorFlow.
-"""
+"""The rows of `benchmarks.throughput`: each is built, run once and then returned."""
 
 import dataclasses
 import functools
+import logging
 import math
 import os
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import tensorflow as tf
+
 from benchmarks import photographs
+from benchmarks.flops import count_flops
 from benchmarks.measuring import Measurement, Row, measure_for
 from slim import configs
-from slim.datasets import split_lists
+from slim.datasets import conversion, input_pipeline, split_lists
+from slim.datasets.dataset import Dataset, load_dataset
+from slim.learning import checkpoints, extraction, losses, training
+from slim.learning.precision import PRECISIONS
+from slim.learning.train_step import TrainStep
 from slim.nets import nets_factory
+from slim.nets.dropout import dropout_seed
+from slim.preprocessing import preprocessing_factory
 
-DATASET = 'photographs'
+log = logging.getLogger('slim')
+
+LAST_LAYER = ('Logits',)  # Matches the auxiliary head's last layer, too.
+NUM_SHARDS = 4
 WARM_UP = 2  # Calls that are not measured: the first one traces, the second may be slow, too.
 
 MATRIX_PRODUCT, NETWORK = 'matrix product', 'network alone'
@@ -43,18 +53,48 @@ class Settings:
 
     def preprocessing(self, is_training: bool) -> Callable:
         """Returns the preprocessing of the network's images."""
-        from slim.preprocessing import preprocessing_factory
-
         style = nets_factory.get_network(self.model_name).preprocessing
         return preprocessing_factory.get_jpeg_preprocessing(style, is_training=is_training)
 
 
+def create_rows(
+    settings: Settings, precisions: list[str], matmul_size: int, folder: str
+) -> list[Row]:
+    """Creates all rows, with their files in `folder`, and runs each once.
+
+    The precisions of a row follow each other, so that their ratio is one of the same moment.
+    """
+    dataset_folder = os.path.join(folder, photographs.NAME)
+    log.info('writing %d photographs', settings.num_images)
+    photographs.write_dataset(dataset_folder, settings.num_images, NUM_SHARDS)
+    with contextlib.redirect_stdout(sys.stderr):  # Standard output is for the table.
+        conversion.convert(folder, photographs.NAME, num_shards=NUM_SHARDS, progress=False)
+    dataset = load_dataset(folder, photographs.NAME, 'train')
+
+    by_precision = []
+    for precision in precisions:
+        log.info('building the networks in %s', precision)
+        steps = {
+            'last layer': create_train_step(settings, dataset, LAST_LAYER, precision),
+            'all layers': create_train_step(settings, dataset, None, precision),
+        }
+        checkpoint = checkpoints.save(
+            os.path.join(folder, 'checkpoints', precision),
+            steps['last layer'].model.named_variables(),
+            0,
+        )
+        features = os.path.join(folder, 'features', precision)
+        created = [matmul_row(matmul_size, min(settings.seconds, 1.0), precision)]
+        created += inference_rows(settings, checkpoint, precision, dataset_folder, features)
+        for name, step in steps.items():
+            created += training_rows(settings, dataset, step, precision, name)
+        by_precision.append(created)
+    computed = [row for same_name in zip(*by_precision, strict=True) for row in same_name]
+    return computed + input_rows(settings, dataset, dataset_folder, 'last layer, step alone')
+
+
 def matmul_row(size: int, seconds: float, precision: str) -> Row:
     """Returns the row of a large matrix product, with which its precision is compared."""
-    import tensorflow as tf
-
-    from slim.learning.precision import PRECISIONS
-
     matrices = tf.random.stateless_uniform([2, size, size], seed=[0, 0])
     left, right = tf.unstack(tf.cast(matrices, PRECISIONS[precision]))
 
@@ -81,16 +121,8 @@ def inference_rows(
 ) -> list[Row]:
     """Returns the rows of inference: on a batch in memory, and from JPEG files to .npy files.
 
-    Args:
-      settings: settings of the measurements.
-      checkpoint: path of a checkpoint.
-      precision: type that the layers compute in.
-      folder: folder of the dataset.
-      feature_dir: folder for features.
+    The JPEG files are those of the dataset in `folder`; features go to folders in `feature_dir`.
     """
-    from benchmarks.flops import count_flops
-    from slim.learning import extraction
-
     config = configs.ExtractionConfig(checkpoint, **settings.network(precision))
     extractor = extraction.Extractor(config)
     flops = count_flops(extractor.features_of.get_concrete_function())
@@ -101,7 +133,7 @@ def inference_rows(
         return settings.batch_size, None
 
     def extract(target: str) -> tuple[int, None]:
-        extractor.extract(folder, DATASET, 'train', target)
+        extractor.extract(folder, photographs.NAME, 'train', target)
         return settings.num_images, None
 
     def end_to_end() -> Measurement:
@@ -109,7 +141,7 @@ def inference_rows(
         with tempfile.TemporaryDirectory(dir=feature_dir) as target:
             return measure_for(0, lambda: extract(target))
 
-    extractor.extract(folder, DATASET, 'validation', feature_dir)
+    extractor.extract(folder, photographs.NAME, 'validation', feature_dir)
     for _ in range(WARM_UP):
         alone()
     return [
@@ -118,23 +150,10 @@ def inference_rows(
     ]
 
 
-def create_training(
-    settings: Settings, dataset: Any, scopes: tuple[str, ...] | None, precision: str
-) -> tuple[Any, int]:
-    """Creates a `TrainStep` with freshly initialised variables; returns it with its FLOPs per image.
-
-    Args:
-      settings: settings of the measurements.
-      dataset: training split, a `slim.datasets.dataset.Dataset`.
-      scopes: scopes of the trained variables; None trains all of them.
-      precision: type that the layers compute in.
-    """
-    import tensorflow as tf
-
-    from benchmarks.flops import count_flops
-    from slim.learning import losses, training
-    from slim.nets.dropout import dropout_seed
-
+def create_train_step(
+    settings: Settings, dataset: Dataset, scopes: tuple[str, ...] | None, precision: str
+) -> TrainStep:
+    """Creates a training step of the variables in `scopes`, or of all, freshly initialised."""
     config = configs.TrainingConfig(
         **settings.network(precision),
         trainable_scopes=scopes,
@@ -142,7 +161,11 @@ def create_training(
         # So small that the loss stays finite, however long the same batch is trained on.
         schedule=configs.ScheduleConfig('fixed', learning_rate=0.0001),
     )
-    step = training.create_train_step(config, dataset, tf.distribute.get_strategy())
+    return training.create_train_step(config, dataset, tf.distribute.get_strategy())
+
+
+def count_training_flops(settings: Settings, step: TrainStep) -> int:
+    """Counts the operations of a training step per image."""
 
     def gradients(images: tf.Tensor, labels: tf.Tensor) -> list[tf.Tensor]:
         trained = list(step.trained.values())
@@ -152,24 +175,16 @@ def create_training(
             total = sum(losses.classification_losses(logits, end_points, labels).values())
         return tape.gradient(total, trained)
 
-    shape = [1, settings.image_size, settings.image_size, 3]
-    traced = tf.function(gradients, autograph=False).get_concrete_function(
-        tf.TensorSpec(shape, tf.float32), tf.TensorSpec([1], tf.int64)
-    )
-    return step, count_flops(traced)
+    images = tf.TensorSpec([1, settings.image_size, settings.image_size, 3], tf.float32)
+    function = tf.function(gradients, autograph=False)
+    return count_flops(function.get_concrete_function(images, tf.TensorSpec([1], tf.int64)))
 
 
 def training_rows(
-    settings: Settings, dataset: Any, step: Any, flops: int, precision: str, name: str
+    settings: Settings, dataset: Dataset, step: TrainStep, precision: str, name: str
 ) -> list[Row]:
-    """Returns the rows of training: on a batch in memory, and from TFRecords.
-
-    Args:
-      settings, dataset, precision: as in `create_training`.
-      step, flops: result of `create_training`.
-      name: beginning of the rows' names.
-    """
-    batch = constant_batch(settings)
+    """Returns the rows of training: on a batch in memory, and from TFRecords."""
+    batch, flops = constant_batch(settings), count_training_flops(settings, step)
 
     def alone() -> tuple[int, None]:
         step([batch])
@@ -200,41 +215,26 @@ def training_rows(
 
 
 def input_rows(
-    settings: Settings, dataset: Any, paths: Sequence[str], training_baseline: str
+    settings: Settings, dataset: Dataset, folder: str, training_baseline: str
 ) -> list[Row]:
     """Returns the rows of the input pipelines without a network, with one thread and with many.
 
-    Args:
-      settings: settings of the measurements.
-      dataset: training split, a `slim.datasets.dataset.Dataset`.
-      paths: paths of its JPEG files.
-      training_baseline: name of the row that the input of training is compared with.
+    The input of training is compared with the row `training_baseline`.
     """
-    import tensorflow as tf
-
-    from slim.datasets import input_pipeline
-
     common = settings.preprocessing(False), settings.image_size, settings.batch_size
     # Enough images for the whole measurement.
     times = math.ceil(1e5 * max(settings.seconds, 1) / settings.num_images)
     many = dataclasses.replace(dataset, shards=dataset.shards * times)
-    indices = tf.range(len(paths) * times, dtype=tf.int64)
+    listed = split_lists.read_list(split_lists.list_path(folder, 'train'))
+    paths = [os.path.join(folder, image.path) for image in listed] * times
+    indices = tf.range(len(paths), dtype=tf.int64)
+    extraction = functools.partial(input_pipeline.file_batches, paths, indices, *common)
+    evaluation = functools.partial(input_pipeline.evaluation_batches, many, *common)
+    training = functools.partial(training_batches, settings, dataset)
     pipelines = (
-        (
-            'input of extraction',
-            functools.partial(input_pipeline.file_batches, paths * times, indices, *common),
-            NETWORK,
-        ),
-        (
-            'input of evaluation',
-            functools.partial(input_pipeline.evaluation_batches, many, *common),
-            NETWORK,
-        ),
-        (
-            'input of training',
-            functools.partial(training_batches, settings, dataset),
-            training_baseline,
-        ),
+        ('input of extraction', extraction, NETWORK),
+        ('input of evaluation', evaluation, NETWORK),
+        ('input of training', training, training_baseline),
     )
 
     def measure(create: Callable, threads: int | None) -> Measurement:
@@ -254,25 +254,17 @@ def input_rows(
     ]
 
 
-def constant_batch(settings: Settings) -> tuple[Any, Any]:
+def constant_batch(settings: Settings) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns images float32 [batch, size, size, 3] in [-1, 1] and labels int64 [batch]."""
-    import tensorflow as tf
-
     shape = [settings.batch_size, settings.image_size, settings.image_size, 3]
     images = tf.random.stateless_uniform(shape, seed=[0, 0], minval=-1, maxval=1)
     labels = tf.range(settings.batch_size, dtype=tf.int64) % len(photographs.NAMES)
     return images, labels
 
 
-def training_batches(settings: Settings, dataset: Any, num_threads: int | None = None) -> Any:
+def training_batches(
+    settings: Settings, dataset: Dataset, num_threads: int | None = None
+) -> tf.data.Dataset:
     """Returns the batches that `slim.learning.training` trains on, a `tf.data.Dataset`."""
-    from slim.datasets import input_pipeline
-
     common = settings.preprocessing(True), settings.image_size, settings.batch_size
     return input_pipeline.training_batches(dataset, *common, seed=0, num_threads=num_threads)
-
-
-def image_paths(folder: str) -> list[str]:
-    """Returns the paths of a dataset's training images, in the order of its list."""
-    listed = split_lists.read_list(split_lists.list_path(folder, 'train'))
-    return [os.path.join(folder, image.path) for image in listed]

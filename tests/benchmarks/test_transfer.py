@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import transfer, transfer_rows
+from benchmarks import transfer
 
 ROOT = Path(__file__).parents[2]
 
@@ -40,9 +40,9 @@ def test_small_run(tmp_path):
 
 def test_lines_that_are_compared_compute_the_same(monkeypatch):
     """Every line, in this process: starting one for each would take most of the time."""
-    monkeypatch.setattr(transfer_rows, 'measure_in_process', transfer_rows.measure_here)
+    monkeypatch.setattr(transfer_rows, 'measure_in_process', transfer.measure_here)
     has_cpp = importlib.metadata.version('pyemd').startswith('1.')
-    rows = transfer_rows.create_rows(transfer_rows.Sizes(0.02, 64), has_cpp)
+    rows = transfer.create_rows(transfer.Sizes(0.02, 64), has_cpp)
     found = {row.name: row.measure().result for row in rows}
     # The C++ to its precision, float64 to that of float32.
     for row in rows:
@@ -54,15 +54,15 @@ def test_lines_that_are_compared_compute_the_same(monkeypatch):
 
 
 def test_sizes_are_the_papers():
-    sizes = transfer_rows.Sizes(1.0, 4)
-    pairs = transfer_rows.paper_pairs(sizes)
+    sizes = transfer.Sizes(1.0, 4)
+    pairs = transfer.paper_pairs(sizes)
     assert len(pairs) == 21
     assert {len(source[0]) for source, _ in pairs} == {1000, 700, 1700}
     targets = [len(target[0]) for _, target in pairs[::3]]
     assert targets == [200, 102, 196, 120, 100, 555, 101]
-    [(source, target)] = transfer_rows.large_pairs(sizes)
+    [(source, target)] = transfer.large_pairs(sizes)
     assert (source[0].shape, target[0].shape) == ((6089, 4), (555, 4))
-    (train, _), (val, labels) = transfer_rows.draw_images(sizes)
+    (train, _), (val, labels) = transfer.draw_images(sizes)
     assert (train.shape, val.shape, len(set(labels))) == ((5994, 4), (5794, 4), 200)
 
 
