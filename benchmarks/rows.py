@@ -1,10 +1,12 @@
 """The rows of `benchmarks.throughput`: each is built, run once and then returned."""
 
+import contextlib
 import dataclasses
 import functools
 import logging
 import math
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -265,6 +267,6 @@ def constant_batch(settings: Settings) -> tuple[tf.Tensor, tf.Tensor]:
 def training_batches(
     settings: Settings, dataset: Dataset, num_threads: int | None = None
 ) -> tf.data.Dataset:
-    """Returns the batches that `slim.learning.training` trains on, a `tf.data.Dataset`."""
+    """Returns the batches that `slim.learning.training` trains on."""
     common = settings.preprocessing(True), settings.image_size, settings.batch_size
     return input_pipeline.training_batches(dataset, *common, seed=0, num_threads=num_threads)

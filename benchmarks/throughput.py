@@ -31,7 +31,7 @@ command_line.define(
 flags.DEFINE_list(
     'precision',
     [TrainingConfig.precision],
-    'float32, bfloat16, float16 or several, for the layers.',
+    'Types that the layers compute in, one or more of float32, bfloat16, float16.',
 )
 
 command_line.group('Sizes')

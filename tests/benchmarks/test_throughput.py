@@ -14,7 +14,7 @@ import tensorflow as tf  # noqa: E402
 
 from benchmarks import report  # noqa: E402
 from benchmarks.flops import count_flops  # noqa: E402
-from benchmarks.measuring import Measured, Row, measure_rows  # noqa: E402
+from benchmarks.measuring import Measurement, Row, measure_rows  # noqa: E402
 from slim.learning.model import Model  # noqa: E402
 from slim.learning.precision import has_fast_instructions  # noqa: E402
 from slim.nets import nets_factory  # noqa: E402
@@ -120,7 +120,7 @@ def test_ratios_are_of_the_same_precision_and_round():
 
     def row(key, **named):
         # Every other round goes backwards, but each row is measured once in a round.
-        measured = iter([Measured(rate, 1.0, 0.5) for rate in rates[key]])
+        measured = iter([Measurement(rate, 1.0, 0.5) for rate in rates[key]])
         return Row(key[0], lambda: next(measured), precision=key[1], **named)
 
     rows = [row(key, flops=1) for key in list(rates)[:2]]
@@ -205,7 +205,7 @@ def test_what_is_not_understood_is_refused():
     unknown_size = traced(
         lambda x, w: tf.nn.conv2d(x, w, 1, 'SAME'), [1, None, None, 3], [1, 1, 3, 4]
     )
-    with pytest.raises(ValueError, match='not known'):
+    with pytest.raises(ValueError, match='not fully known'):
         count_flops(unknown_size)
 
 
