@@ -2,64 +2,69 @@
 
     python convert_dataset.py --dataset_name=cub_200 --num_shards=10
 
-reads   data/cub_200/train.txt, val.txt   an image a line, 'relative/path.jpg: label', from 0
-        data/cub_200/labels.txt           '0:Class name'; may be missing
-        the images that the lists name    JPEG, PNG, WebP, BMP, GIF, TIFF, by whatever name
+reads   data/cub_200/train.txt, val.txt   one image per line, 'relative/path.jpg: label', from 0
+        data/cub_200/labels.txt           '0:Class name'; optional
+        the images in the lists           JPEG, PNG, WebP, BMP, GIF or TIFF, whatever their names
 writes  data/cub_200/{train,validation}_00000-of-00010.tfrecord, ...
-        data/cub_200/manifest.json        what is in them
+        data/cub_200/manifest.json        contents of the shards
         data/cub_200/labels.txt           if it was missing
-        data/cub_200/problems.csv         the lines and files that cannot be used, if there are any
+        data/cub_200/problems.csv         validation report: lines and files that cannot be used
 
-Every image is decoded to see that it is whole. RGB and grayscale JPEGs are then stored untouched;
-anything else is stored as an RGB JPEG (quality 95, without subsampling of colours; of several
-pictures the first, transparent pixels white).
+Every image is decoded to check that it is complete. RGB and grayscale JPEGs are then stored
+untouched; other images are re-encoded as RGB JPEG (quality 95, without chroma subsampling; the
+first of several pictures; transparent pixels white).
 
-What cannot be used - missing, empty, truncated, no image, a line that cannot be read, a label that
-is none, a class without a training image - is all looked for before anything is refused, and listed
-in problems.csv. --on_error=skip converts without it.
+All problems - missing, empty or truncated files, files that are not images, malformed lines, labels
+out of range, classes without a training image - are collected before the conversion is refused, and
+listed in problems.csv. --on_error=skip converts the rest.
 
-A conversion that was broken off, by Ctrl-C, a full disk or a power cut, goes on with the same
-command. One that is done already is left alone; shards whose images were changed are made anew.
+The same command resumes an interrupted conversion, be it after Ctrl-C, a full disk or a power cut.
+A finished conversion is left alone; shards whose images have changed are rebuilt.
 """
+
+import dataclasses
 
 from absl import flags
 
-from slim import command_line
+from slim import command_line, configs
+from slim.configs import ConversionConfig
 
-command_line.group('What to convert')
-flags.DEFINE_string('dataset_name', None, 'The dataset: the name of a folder in --dataset_dir.')
-flags.DEFINE_string('dataset_dir', './data/', 'The folder that holds all datasets.')
+command_line.group('Dataset')
+flags.DEFINE_string('dataset_name', None, 'Dataset: name of a folder in --dataset_dir. Required.')
+flags.DEFINE_string('dataset_dir', configs.DATASET_DIR, 'Folder that holds all datasets.')
 
-command_line.group('How')
-flags.DEFINE_integer('num_shards', 10, 'Shards of each split.', lower_bound=1)
-flags.DEFINE_integer('seed', 0, 'Of the order of the training images.')
-flags.DEFINE_integer(
-    'num_workers', None, 'Processes; by default one a core. The shards are the same.', lower_bound=1
+command_line.group('Conversion')
+command_line.define(ConversionConfig, 'num_shards', 'Number of shards per split.', lower_bound=1)
+command_line.define(ConversionConfig, 'seed', 'Random seed for the order of the training images.')
+command_line.define(
+    ConversionConfig,
+    'num_workers',
+    'Number of processes; by default one per core. It does not change the shards.',
+    lower_bound=1,
 )
-flags.DEFINE_enum(
-    'on_error', 'fail', ['fail', 'skip'], 'Whether what cannot be used is refused or left out.'
+command_line.define(
+    ConversionConfig,
+    'on_error',
+    'What to do about images and lines that cannot be used: fail or skip them.',
 )
-flags.DEFINE_bool(
+command_line.define(
+    ConversionConfig,
     'apply_exif_rotation',
-    False,
-    'Turns images upright that EXIF says are not, which encodes them anew. In 2018 EXIF meant '
-    'nothing.',
+    'Store images upright that are rotated according to EXIF, which re-encodes them. The original '
+    'code ignored EXIF.',
 )
-flags.register_validator('dataset_name', bool, 'name one, such as --dataset_name=cub_200')
+flags.register_validator('dataset_name', bool, 'required, for example --dataset_name=cub_200')
 
 
-def main(args):
+def main(flag_values: flags.FlagValues) -> None:
     from slim.datasets import conversion
 
     command_line.end_on_sigterm()
+    config = command_line.fields_from_flags(
+        ConversionConfig, flag_values, progress=ConversionConfig.progress
+    )
     conversion.convert(
-        args.dataset_dir,
-        args.dataset_name,
-        num_shards=args.num_shards,
-        seed=args.seed,
-        num_workers=args.num_workers,
-        on_error=args.on_error,
-        apply_exif_rotation=args.apply_exif_rotation,
+        flag_values.dataset_dir, flag_values.dataset_name, **dataclasses.asdict(config)
     )
 
 

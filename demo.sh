@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# Sets everything up and runs the main job without a download: about 4 minutes on 2 cores.
+# Installs everything and runs the whole chain without a download: about 4 minutes on 2 cores.
 #
 #   ./demo.sh
-#   ./demo.sh data        only step 1/6: draws the photographs and writes them as TFRecords
+#   ./demo.sh data        only step 1/6: renders the images and converts them to TFRecords
 #
-# Draws two datasets of birds, 24 and 12 species that have none in common. Pre-trains a quarter-width
-# Inception-V3 on the first, which stands for a released checkpoint, fine-tunes it on the second,
-# evaluates it before and after, and extracts features. What is there already is not made again:
-# remove data/demo*, checkpoints/demo* and feature/demo* to start anew.
+# Renders two synthetic datasets of birds with 24 and 12 different species. Pre-trains a quarter-width
+# Inception-V3 on the first in place of a released checkpoint, fine-tunes it on the second, evaluates
+# it before and after, and extracts features. Existing results are kept: remove data/demo*,
+# checkpoints/demo* and feature/demo* to start from the beginning.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
-usage='usage: ./demo.sh         sets everything up and runs the main job, about 4 minutes
-       ./demo.sh data    sets everything up and draws the photographs, no more'
+usage='usage: ./demo.sh         installs everything and runs the whole chain, about 4 minutes
+       ./demo.sh data    installs everything and only renders the images'
 case "$#:${1:-}" in
     0: | 1:data) ;;
     1:--help | 1:-h) echo "$usage"; exit 0 ;;
@@ -24,13 +24,13 @@ python=.venv/bin/python
 
 say() { printf '\n== %s\n' "$1"; }
 
-# What is small here and large in the paper. 12 of 299 pixels are left of a bird's wing bar at 107.
+# Smaller than in the paper. At 107 pixels, a bird's wing bar of 12 pixels at 299 is still visible.
 network=(--depth_multiplier=0.25)
 size=107
-# A training of a thousand steps is too short for 2018's batch-norm decay of 0.9997.
+# The original batch-norm decay of 0.9997 is too large for a thousand steps.
 short=(--batch_norm_decay=0.95 --learning_rate_decay_type=polynomial --opt_epsilon=0.001)
 
-say '1/6  draw the photographs, write them as TFRecords'
+say '1/6  render the images, convert them to TFRecords'
 for name in demo_source demo; do
     $python prepare_dataset.py --dataset_name=$name
     $python convert_dataset.py --dataset_name=$name --num_shards=4
@@ -58,7 +58,7 @@ say '5/6  extract features'
 $python feature_extraction.py --dataset_name=demo --checkpoint_path=checkpoints/demo \
     --image_size=$size "${network[@]}"
 
-say '6/6  look at it'
+say '6/6  results'
 cat <<TEXT
 images        data/demo/images
 shards        data/demo/*.tfrecord

@@ -115,8 +115,8 @@ def read_domains(flags: flags.FlagValues, kind: str) -> list['Domain']:
 
     result = []
     for name in getattr(flags, f'{kind}_domains'):
-        parts = [read(part.strip()) for part in name.split(domains.JOINT)]
-        result.append(domains.join(parts) if len(parts) > 1 else parts[0])
+        parts = [read(part.strip()) for part in name.split(domains.MERGE_SEPARATOR)]
+        result.append(domains.merge_domains(parts) if len(parts) > 1 else parts[0])
     for text in getattr(flags, kind):
         result.append(domains.read_domain_of_images(*domains.split_pair(text, kind)))
     if not result:
@@ -258,7 +258,7 @@ def main(flags: flags.FlagValues) -> None:
     if flags.solver == 'pyemd' and flags['max_iterations'].present:
         raise UserError('--max_iterations applies to --solver=pot only; omit it for pyemd')
     sources, targets = (read_domains(flags, kind) for kind in ('source', 'target'))
-    domains.check_same_width([*sources, *targets])
+    domains.check_same_dimension([*sources, *targets])
     sources = [domains.keep_classes(source, flags.min_num_imgs) for source in sources]
     targets = [domains.keep_classes(target) for target in targets]
     networks = pairs_from_flag(flags, 'source_networks', [source.name for source in sources])

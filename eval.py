@@ -1,23 +1,24 @@
-"""Evaluates the checkpoints of a folder, each as it comes, or one of them, or several together.
+"""Evaluates the checkpoints of a folder as they appear, or a single checkpoint, or an ensemble.
 
     python eval.py --dataset_name=cub_200 --checkpoint_path=checkpoints/cub_200 \\
         --eval_dir=checkpoints/cub_200/eval
 
-Each image counts once, whatever the batch size. Prints accuracy and recall at 5, shows them in
+Each image counts once, whatever the batch size. Prints accuracy and recall at 5, writes them for
 TensorBoard (eval/Accuracy, eval/Recall_5), and writes the accuracy of each class to
-per_class_accuracy-<step>.csv in --eval_dir. Runs beside train.py on another GPU
-(CUDA_VISIBLE_DEVICES=1) or on the CPU (CUDA_VISIBLE_DEVICES=). Ends with --once, after
---timeout_secs without a new checkpoint, or at once on Ctrl-C and SIGTERM.
+per_class_accuracy-<step>.csv in --eval_dir. Can run in parallel with train.py, on another GPU
+(CUDA_VISIBLE_DEVICES=1) or on the CPU (CUDA_VISIBLE_DEVICES=). Stops after the newest checkpoint
+with --once, after --timeout_secs without a new checkpoint, or at once on Ctrl-C and SIGTERM.
 
---num_crops=12 averages the softmax over 12 crops of each image: the centre, windows of its size in
-the four corners, the whole image, and the mirror images of these six. Several checkpoints, with
-commas between them, are an ensemble, whose softmax is averaged too:
+--num_crops=12 averages the softmax over 12 crops of each image: the centre, crops of the same size
+in the four corners, the whole image, and the horizontal flips of these six. Several checkpoints,
+separated by commas, are an ensemble, whose softmax is averaged too:
 
     python eval.py --dataset_name=cub_200 --num_crops=12 --eval_image_size=299,560 \\
         --checkpoint_path=checkpoints/cub_200,checkpoints/cub_200_560 --eval_dir=checkpoints/both
 
-An ensemble is evaluated once, the newest checkpoint of each folder, and counts as of the largest of
-their steps. Tables are named by step alone: give ensembles and 12 crops an --eval_dir of their own.
+An ensemble is evaluated once, with the newest checkpoint of each folder; its step is the largest of
+their steps. Files are named after the step only: use a separate --eval_dir for ensembles and for 12
+crops.
 """
 
 import signal
@@ -31,97 +32,102 @@ from slim.files import check_writable
 from slim.nets import nets_factory
 from slim.quiet_import import import_tensorflow
 
-command_line.group('Where things are')
+CONFIG = configs.EvaluationConfig
+
+command_line.group('Files and folders')
 flags.DEFINE_list(
     'checkpoint_path',
     None,
-    'Checkpoint, or a folder of them; several, with commas between, for an ensemble. Required.',
+    'Checkpoint, or folder of checkpoints; several, separated by commas, for an ensemble. '
+    'Required.',
 )
-flags.DEFINE_string('eval_dir', None, 'Folder for event files and tables; none by default.')
-flags.DEFINE_string('dataset_dir', './data/', 'Folder that holds the datasets.')
-flags.DEFINE_string('dataset_name', 'cub_200', 'Dataset, a folder of --dataset_dir.')
-flags.DEFINE_enum(
-    'dataset_split_name', 'validation', ['train', 'validation'], 'train or validation.'
-)
+flags.DEFINE_string('eval_dir', None, 'Folder for event files and tables; by default none.')
+flags.DEFINE_string('dataset_dir', configs.DATASET_DIR, 'Folder that holds the datasets.')
+flags.DEFINE_string('dataset_name', 'cub_200', 'Dataset, a folder in --dataset_dir.')
+flags.DEFINE_enum('dataset_split_name', 'validation', configs.SPLITS, 'Split to evaluate on.')
 
 command_line.group('Network and images')
-flags.DEFINE_list(
-    'model_name', 'inception_v3', 'Network to evaluate; for an ensemble one for all or one each.'
+command_line.define(
+    CONFIG,
+    'model_name',
+    'Network; for an ensemble one for all members or one for each.',
+    default=(CONFIG.model_name,),
 )
-flags.DEFINE_float(
-    'depth_multiplier', 1.0, 'As in training; in an ensemble for every network that has one.'
+command_line.define(
+    CONFIG,
+    'depth_multiplier',
+    'Depth multiplier of the training; in an ensemble, of every network that has one.',
 )
-flags.DEFINE_enum(
-    'preprocessing_name',
-    None,
-    ['inception', 'vgg'],
-    "inception or vgg; by default the network's own.",
+command_line.define(
+    CONFIG, 'preprocessing_name', "Preprocessing of the images; by default the network's."
 )
-flags.DEFINE_list(
-    'eval_image_size',
-    None,
-    "Height and width in pixels; by default the network's own. For an ensemble one for all or one "
-    'each.',
+command_line.define(
+    CONFIG,
+    'image_size',
+    "Height and width in pixels; by default the network's. For an ensemble one for all members or "
+    'one for each.',
+    name='eval_image_size',
 )
 flags.DEFINE_enum(
     'num_crops',
-    '1',
+    str(CONFIG.num_crops),
     ['1', '12'],
-    '1 or 12: crops of each image, over which the softmax is averaged.',
+    'Number of crops of each image to average the softmax over.',
 )
-flags.DEFINE_integer('labels_offset', 0, 'Subtracted from every label.', lower_bound=0)
-flags.DEFINE_enum(
-    'weights',
-    'auto',
-    ['auto', 'average', 'raw'],
-    'Moving averages, raw weights, or (auto) averages where the checkpoint has them.',
+command_line.define(CONFIG, 'labels_offset', 'Number to subtract from every label.', lower_bound=0)
+
+command_line.group('Weights')
+command_line.define(
+    CONFIG, 'weights', 'EMA weights (average), raw weights, or EMA weights if there are any (auto).'
 )
 
-command_line.group('How, and how long')
-flags.DEFINE_enum(
-    'precision',
-    'float32',
-    ['float32', 'bfloat16', 'float16'],
-    'What the layers compute in; variables, batch norm and logits stay float32.',
-)
-flags.DEFINE_boolean('jit_compile', False, 'Whether XLA compiles the network.')
-flags.DEFINE_boolean(
-    'tf32', False, 'Whether GPUs may multiply with 10 bits of the mantissa: faster, less exact.'
-)
-flags.DEFINE_integer(
-    'batch_size',
-    100,
-    'Crops that pass through the network at once: images of a batch, with --num_crops=12 a twelfth '
-    'as many, but at least one.',
-    lower_bound=1,
-)
-flags.DEFINE_integer('max_num_batches', None, 'Batches to evaluate; all by default.', lower_bound=1)
-flags.DEFINE_boolean('once', False, 'Whether to evaluate only the newest checkpoint, and end.')
+command_line.group('Schedule')
+flags.DEFINE_boolean('once', False, 'Evaluate only the newest checkpoint.')
 flags.DEFINE_float(
-    'eval_interval_secs', 60, 'Seconds between two looks for a new checkpoint.', lower_bound=0.0
+    'eval_interval_secs', 60, 'Seconds between checks for a new checkpoint.', lower_bound=0.0
 )
 flags.DEFINE_float(
     'timeout_secs',
     None,
-    'End after so many seconds without a new checkpoint; never by default.',
+    'Seconds without a new checkpoint after which to stop; by default never.',
     lower_bound=0.0,
 )
-flags.DEFINE_integer(
+command_line.define(
+    CONFIG, 'max_num_batches', 'Number of batches to evaluate; by default all.', lower_bound=1
+)
+
+command_line.group('Speed and precision')
+command_line.define(
+    CONFIG,
+    'batch_size',
+    'Number of crops per batch: of images, with --num_crops=12 a twelfth as many, at least one.',
+    lower_bound=1,
+)
+command_line.define(
+    CONFIG,
+    'precision',
+    'Type that layers compute in; variables, batch norm and logits stay float32.',
+)
+command_line.define(CONFIG, 'jit_compile', 'Compile the network with XLA.')
+flags.DEFINE_boolean(
+    'tf32', False, 'Let GPUs multiply with 10 bits of the mantissa: faster, less exact.'
+)
+command_line.define(
+    CONFIG,
     'num_preprocessing_threads',
-    None,
-    'Images decoded side by side; by default as many as help.',
+    'Number of images to decode in parallel; by default chosen automatically.',
     lower_bound=1,
 )
 
 
-def main(flags):
+def main(flags: flags.FlagValues) -> None:
     command_line.require(flags, 'checkpoint_path', 'model_name', 'dataset_name')
     paths = flags.checkpoint_path
     if '' in paths:
         raise UserError(f'--checkpoint_path={",".join(paths)} has an empty entry')
     names = command_line.broadcast_flag(flags, 'model_name', 'checkpoint_path')
     sizes = command_line.broadcast_flag(flags, 'eval_image_size', 'checkpoint_path', int)
-    # There is nothing to save: Python would wait for the batch under way before it ended.
+    # There is nothing to save, and Python's own handlers would wait for the current batch.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     dataset = load_dataset(flags.dataset_dir, flags.dataset_name, flags.dataset_split_name)

@@ -1,55 +1,62 @@
-"""Writes a network with a checkpoint's weights as a SavedModel, for TensorFlow without this code.
+"""Exports a network with a checkpoint's weights as a SavedModel, to be used without this code.
 
     python export_saved_model.py --export_dir=exports/inception_v3_iNat_299 \\
         --checkpoint_path=checkpoints/inception/inception_v3_iNat_299.ckpt
 
-writes a folder that is used as TF-Hub's image modules are:
+writes a folder that is used in the same way as TF-Hub's image modules:
 
     import tensorflow as tf
     model = tf.saved_model.load('exports/inception_v3_iNat_299')
     features = model(images)  # float32 [batch, 299, 299, 3] in [0, 1] -> [batch, 2048]
     logits = model.signatures['image_classification'](images=images)['default']
 
-Network, depth multiplier and number of classes are read from the checkpoint. One without a
-classifier gives features only. The batch may have any size, the image only the one exported for.
-The model is for inference: batch norm is fixed, and there is no dropout.
+Network, depth multiplier and number of classes are read from the checkpoint; one without a
+classifier gives features only. The batch size is arbitrary, the image size fixed. The model is for
+inference: batch norm is fixed, and there is no dropout.
 """
 
 import os
 
 from absl import flags
 
-from slim import command_line
+from slim import command_line, configs
 from slim.datasets import split_lists
 from slim.datasets.dataset import dataset_folder
 from slim.files import check_absent_or_empty, check_writable
 from slim.nets import nets_factory
 from slim.quiet_import import import_tensorflow
 
-command_line.group('Where things are')
-flags.DEFINE_string('checkpoint_path', None, 'Checkpoint, or a folder of them. Required.')
+CONFIG = configs.ExportConfig
+
+command_line.group('Files and folders')
+command_line.define(
+    CONFIG, 'checkpoint_path', 'Checkpoint, or folder of checkpoints. Required.', default=None
+)
 flags.DEFINE_string('export_dir', None, 'Folder to write, absent or empty. Required.')
-flags.DEFINE_string('dataset_dir', './data/', 'Folder that holds the datasets.')
+flags.DEFINE_string('dataset_dir', configs.DATASET_DIR, 'Folder that holds the datasets.')
 flags.DEFINE_string(
-    'dataset_name', None, 'Dataset whose labels.txt goes along as an asset; none by default.'
+    'dataset_name', None, 'Dataset whose labels.txt is included as an asset; by default none.'
 )
 
-command_line.group('What is exported')
-flags.DEFINE_string('model_name', None, "Network to use; by default the checkpoint's.")
-flags.DEFINE_float('depth_multiplier', None, "As in training; by default the checkpoint's.")
-flags.DEFINE_string(
-    'end_point', None, "End point whose mean is a feature; by default the network's last map."
+command_line.group('Network and images')
+command_line.define(CONFIG, 'model_name', "Network; by default the checkpoint's.")
+command_line.define(
+    CONFIG, 'depth_multiplier', "Depth multiplier of the training; by default the checkpoint's."
 )
-flags.DEFINE_integer('image_size', None, "Height and width in pixels; by default the network's.")
-flags.DEFINE_enum(
-    'weights',
-    'auto',
-    ['auto', 'average', 'raw'],
-    'Moving averages, raw weights, or (auto) averages where the checkpoint has them.',
+command_line.define(
+    CONFIG,
+    'end_point',
+    "End point whose spatial mean is the feature; by default the network's last feature map.",
+)
+command_line.define(CONFIG, 'image_size', "Height and width in pixels; by default the network's.")
+
+command_line.group('Weights')
+command_line.define(
+    CONFIG, 'weights', 'EMA weights (average), raw weights, or EMA weights if there are any (auto).'
 )
 
 
-def main(flags):
+def main(flags: flags.FlagValues) -> None:
     command_line.require(flags, 'checkpoint_path', 'export_dir')
     if flags.model_name:
         nets_factory.get_network(flags.model_name)
@@ -63,7 +70,7 @@ def main(flags):
     from slim.learning import devices, export
 
     devices.set_up()
-    config = command_line.fields_from_flags(export.ExportConfig, flags)
+    config = command_line.fields_from_flags(CONFIG, flags)
     print(export.export(config, flags.export_dir, labels))
 
 

@@ -1,18 +1,18 @@
-"""Writes the features of a dataset's images under a checkpoint, for classifiers and similarity.
+"""Extracts the features of a dataset's images, for linear classifiers and domain similarity.
 
     python feature_extraction.py --dataset_name=cub_200 \\
         --checkpoint_path=checkpoints/inception/inception_v3_iNat_299.ckpt
 
 reads data/cub_200/{train,val}.txt and the images, and writes to feature/inception_v3_iNat_299/
-    cub_200_feature_train.npy  float32 [images, width]     cub_200_feature_val.npy
-    cub_200_label_train.npy    int32 [images]              cub_200_label_val.npy
-with rows in the order of the lists. A feature is the mean over the image of the network's last map,
-2048 or 1536 wide. A run that was killed goes on where it stopped.
+    cub_200_feature_train.npy  float32 [images, feature_dim]   cub_200_feature_val.npy
+    cub_200_label_train.npy    int32 [images]                  cub_200_label_val.npy
+with rows in the order of the lists. A feature is the spatial mean of the network's last feature
+map; its dimension is 2048 or 1536. The same command resumes an interrupted extraction.
 
     python feature_extraction.py --dataset_name=cub_200 --saved_model=exports/inception_v3
 
-takes them from a SavedModel instead: any, of `export_saved_model.py` or of TF-Hub, that gives a
-vector for each image with values in [0, 1].
+uses a SavedModel instead, from `export_saved_model.py` or TF-Hub: any that maps images with values
+in [0, 1] to one vector per image.
 """
 
 import os
@@ -26,65 +26,69 @@ from slim.files import check_writable
 from slim.nets import nets_factory
 from slim.quiet_import import import_tensorflow
 
-command_line.group('Where things are')
-flags.DEFINE_string(
-    'checkpoint_path', None, 'Checkpoint, or a folder of them. It or --saved_model is required.'
+CONFIG = configs.ExtractionConfig
+
+command_line.group('Files and folders')
+command_line.define(
+    CONFIG,
+    'checkpoint_path',
+    'Checkpoint, or folder of checkpoints. Either this or --saved_model is required.',
 )
-flags.DEFINE_string('saved_model', None, "Folder of a SavedModel, in a checkpoint's place.")
-flags.DEFINE_string('dataset_dir', './data/', 'Folder that holds the datasets.')
-flags.DEFINE_string('dataset_name', 'cub_200', 'Dataset, a folder of --dataset_dir.')
-flags.DEFINE_list('dataset_split_names', ['train', 'validation'], 'Splits to extract.')
-flags.DEFINE_string('feature_dir', './feature/', 'Folder that holds the features.')
+command_line.define(CONFIG, 'saved_model', 'Folder of a SavedModel, instead of a checkpoint.')
+flags.DEFINE_string('dataset_dir', configs.DATASET_DIR, 'Folder that holds the datasets.')
+flags.DEFINE_string('dataset_name', 'cub_200', 'Dataset, a folder in --dataset_dir.')
+flags.DEFINE_list('dataset_split_names', list(configs.SPLITS), 'Splits to extract.')
+flags.DEFINE_string('feature_dir', configs.FEATURE_DIR, 'Folder that holds the features.')
 flags.DEFINE_string(
     'feature_name',
     None,
-    'Folder in it to write to; by default the name of the checkpoint or of the folder of the '
-    'SavedModel, with its version.',
+    'Folder to write to, in --feature_dir; by default the name of the checkpoint or of the folder '
+    'of the SavedModel, with its version.',
 )
 
-command_line.group('What a feature is')
-flags.DEFINE_string('model_name', 'inception_v3', 'Network to use.')
-flags.DEFINE_float('depth_multiplier', 1.0, 'As in training.')
-flags.DEFINE_string('end_point', None, "End point to average; by default the network's last map.")
-flags.DEFINE_integer(
+command_line.group('Network and images')
+command_line.define(CONFIG, 'model_name', 'Network.')
+command_line.define(CONFIG, 'depth_multiplier', 'Depth multiplier of the training.')
+command_line.define(
+    CONFIG,
+    'end_point',
+    "End point whose spatial mean is the feature; by default the network's last feature map.",
+)
+command_line.define(
+    CONFIG,
     'image_size',
-    None,
-    "Height and width in pixels; by default the network's, 299 for a SavedModel that takes any.",
+    "Height and width in pixels; by default the network's, 299 for a SavedModel that accepts any.",
 )
-flags.DEFINE_enum(
+command_line.define(
+    CONFIG,
     'preprocessing_name',
-    None,
-    ['inception', 'vgg'],
-    "inception or vgg; by default the network's own, Inception's for a SavedModel.",
-)
-flags.DEFINE_enum(
-    'weights',
-    'auto',
-    ['auto', 'average', 'raw'],
-    'Moving averages, raw weights, or (auto) averages where the checkpoint has them.',
+    "Preprocessing of the images; by default the network's, inception for a SavedModel.",
 )
 
-command_line.group('How')
-flags.DEFINE_enum(
+command_line.group('Weights')
+command_line.define(
+    CONFIG, 'weights', 'EMA weights (average), raw weights, or EMA weights if there are any (auto).'
+)
+
+command_line.group('Speed and precision')
+command_line.define(CONFIG, 'batch_size', 'Number of images per batch.', lower_bound=1)
+command_line.define(
+    CONFIG,
     'precision',
-    'float32',
-    ['float32', 'bfloat16', 'float16'],
-    'What the layers compute in; variables, batch norm and what is written stay float32.',
+    'Type that layers compute in; variables, batch norm and features stay float32.',
 )
-flags.DEFINE_boolean('jit_compile', False, 'Whether XLA compiles the network.')
+command_line.define(CONFIG, 'jit_compile', 'Compile the network with XLA.')
 flags.DEFINE_boolean(
-    'tf32', False, 'Whether GPUs may multiply with 10 bits of the mantissa: faster, less exact.'
+    'tf32', False, 'Let GPUs multiply with 10 bits of the mantissa: faster, less exact.'
 )
-flags.DEFINE_integer('batch_size', 32, 'Images of a batch.', lower_bound=1)
-flags.DEFINE_integer(
+command_line.define(
+    CONFIG,
     'num_preprocessing_threads',
-    None,
-    'Images decoded side by side; by default as many as help.',
+    'Number of images to decode in parallel; by default chosen automatically.',
     lower_bound=1,
 )
 
-
-# What a SavedModel has decided.
+# Flags that have no meaning for a SavedModel.
 CHECKPOINT_FLAGS = (
     'checkpoint_path',
     'model_name',
@@ -96,7 +100,7 @@ CHECKPOINT_FLAGS = (
 )
 
 
-def main(flags):
+def main(flags: flags.FlagValues) -> None:
     command_line.require(flags, 'dataset_name')
     if flags.saved_model:
         for name in CHECKPOINT_FLAGS:
@@ -105,7 +109,7 @@ def main(flags):
     else:
         command_line.require(flags, 'checkpoint_path')
     folder = dataset_folder(flags.dataset_dir, flags.dataset_name)
-    command_line.choose(flags, 'dataset_split_names', ['train', 'validation'])
+    command_line.choose(flags, 'dataset_split_names', configs.SPLITS)
     nets_factory.get_network(flags.model_name)
     check_writable(flags.feature_dir)
     import_tensorflow('slim.compat')
@@ -113,14 +117,11 @@ def main(flags):
 
     devices.set_up(flags.tf32)
     precision.warn_if_slow(flags.precision)
-    if flags.saved_model:
-        path, default_name = None, extraction.default_saved_model_feature_name(flags.saved_model)
-    else:
-        path = checkpoints.resolve(flags.checkpoint_path)
-        default_name = extraction.default_feature_name(path)
-    config = command_line.fields_from_flags(configs.ExtractionConfig, flags, checkpoint_path=path)
+    path = None if flags.saved_model else checkpoints.resolve(flags.checkpoint_path)
+    config = command_line.fields_from_flags(CONFIG, flags, checkpoint_path=path)
     extractor = extraction.Extractor(config)
-    feature_dir = os.path.join(flags.feature_dir, flags.feature_name or default_name)
+    name = flags.feature_name or extraction.default_feature_name(config)
+    feature_dir = os.path.join(flags.feature_dir, name)
     for split in flags.dataset_split_names:
         print(extractor.extract(folder, flags.dataset_name, split, feature_dir))
 

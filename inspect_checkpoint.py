@@ -1,10 +1,10 @@
-"""Says what a checkpoint holds: of which network it is, with how many classes, averages and slots.
+"""Describes a checkpoint: its network, classes, EMA weights, optimizer state and variables.
 
     python inspect_checkpoint.py checkpoints/inception/inception_v3_iNat_299.ckpt
 
-prints a summary and then the name, shape and type of each variable, on stdout. A folder means its
-newest checkpoint. No tensor is read but the step: a large checkpoint takes no longer than a small
-one.
+prints a summary and the name, shape and type of each variable. For a folder it describes the newest
+checkpoint. It reads no tensor except the step, so that a large checkpoint takes no longer than a
+small one.
 """
 
 import signal
@@ -17,14 +17,14 @@ from slim.quiet_import import import_tensorflow
 flags.DEFINE_string(
     'checkpoint_path',
     None,
-    'Checkpoint, or a folder of them; the name of the flag can be left out.',
+    'Checkpoint, or folder of checkpoints; the name of the flag can be left out.',
 )
-flags.DEFINE_boolean('all', False, 'Whether to list slots and moving averages too.')
+flags.DEFINE_boolean('all', False, 'Also list optimizer state and EMA weights.')
 
 
-def main(flags):
+def main(flags: flags.FlagValues) -> None:
     command_line.require(flags, 'checkpoint_path')
-    # A reader of the output that has seen enough, `head` say, ends the script without a complaint.
+    # A reader that stops early, such as `head`, ends the script without an error message.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     import_tensorflow('slim.compat')
     from slim.learning import inspection

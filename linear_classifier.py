@@ -79,19 +79,6 @@ def read_split(flags: flags.FlagValues, split: str) -> tuple['np.ndarray', 'np.n
     return domains.read_images(flags.feature_dir, flags.dataset_name, split)
 
 
-def class_names(flags: flags.FlagValues, num_classes: int) -> list[str]:
-    """Returns the class names in labels.txt if their number fits, otherwise the labels."""
-    from slim.datasets import split_lists
-
-    names = split_lists.read_labels(os.path.join(flags.dataset_dir, flags.dataset_name))
-    if names is not None and len(names) != num_classes:
-        command_line.warn(
-            [f'labels.txt has {len(names)} classes, the features have {num_classes}: names ignored']
-        )
-        names = None
-    return names or [str(label) for label in range(num_classes)]
-
-
 def write_results(prefix: str, result: 'ClassificationResult', names: list[str]) -> None:
     """Writes the files that the docstring of this script lists."""
     from slim import tables
@@ -125,12 +112,12 @@ def write_results(prefix: str, result: 'ClassificationResult', names: list[str])
 
 def main(flags: flags.FlagValues) -> None:
     from slim.errors import UserError
-    from slim.features import domains
-    from slim.files import check_writable
+    from slim.features import source_images
+    from slim.files import check_plain_name, check_writable
     from slim.transfer import linear_classifier
 
     command_line.require(flags, 'dataset_name')
-    domains.check_name(flags.dataset_name)
+    check_plain_name(flags.dataset_name, 'a domain')
     if bool(flags.train) != bool(flags.val):
         raise UserError('--train and --val must be given together')
     if flags.choose_c and flags['C'].present:
@@ -144,7 +131,9 @@ def main(flags: flags.FlagValues) -> None:
             *train, seed=flags.seed, max_iterations=flags.max_iterations
         )
     result = linear_classifier.classify(*train, *val, C, flags.max_iterations)
-    names = class_names(flags, len(result.confusion))
+    names = source_images.class_names(
+        flags.dataset_dir, flags.dataset_name, len(result.confusion), command_line.warn
+    )
     os.makedirs(folder, exist_ok=True)
     prefix = os.path.join(folder, f'{flags.dataset_name}_linear')
     write_results(prefix, result, names)

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Makes .venv from the lock file, or does nothing if it is up to date.
+# Creates .venv from the lock file; does nothing if it is up to date.
 #
 #   ./setup.sh        for any machine; TensorFlow uses the CPU
-#   ./setup.sh gpu    for a machine with an NVIDIA GPU: brings CUDA along (about 4 GB)
+#   ./setup.sh gpu    for a machine with an NVIDIA GPU; includes CUDA (about 4 GB)
 #
-# Needs python3 3.11 to 3.13 with venv, nothing else. BASE_PYTHON=... chooses another interpreter.
-# demo.sh and test.sh call it first; they keep whichever of the two was installed.
+# Needs only Python 3.11, 3.12 or 3.13 with venv. BASE_PYTHON=... selects another interpreter.
+# demo.sh and test.sh call this script first and keep the variant that is installed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -17,7 +17,7 @@ if [ -z "$kind" ] && [ -f "$stamp" ]; then kind=$(cut -d' ' -f1 "$stamp"); fi
 case "${kind:-cpu}" in
     cpu) kind=cpu lock=requirements.lock ;;
     gpu) lock=requirements-gpu.lock ;;
-    *) fail "'$kind' is not known; ./setup.sh or ./setup.sh gpu" ;;
+    *) fail "unknown argument '$kind'; use ./setup.sh or ./setup.sh gpu" ;;
 esac
 
 sum=$(cksum < "$lock")
@@ -40,10 +40,10 @@ fi
 "$python" -c 'import venv, ensurepip' 2> /dev/null \
     || fail "$python has no venv; on Debian and Ubuntu: apt install python3-venv"
 
-echo "setup.sh: installing into .venv from $lock with $("$python" --version), a minute or a few" >&2
-# Without the stamp a run that is interrupted from here on is not taken for a whole one.
+echo "setup.sh: installing into .venv from $lock with $("$python" --version); this takes a few minutes" >&2
+# Without the stamp, an installation that is interrupted is repeated by the next run.
 rm -f "$stamp"
 "$python" -m venv --clear .venv
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --only-binary :all: \
-    --require-hashes -r "$lock" || fail "the installation failed; ./setup.sh tries it again"
+    --require-hashes -r "$lock" || fail "the installation failed; run ./setup.sh again"
 echo "$wanted" > "$stamp"

@@ -1,45 +1,59 @@
 #!/usr/bin/env bash
-# The paper's recipe for a last layer: CUB-200 on Inception-V3 pre-trained on iNaturalist.
+# Trains with the paper's recipe for a last layer: CUB-200, Inception-V3 pre-trained on iNaturalist.
 #
 #   CUDA_VISIBLE_DEVICES=0 ./train.sh
-#   DATASET_NAME=demo MAX_STEPS=100 ./train.sh       every knob below can be set like this
+#   DATASET_NAME=demo MAX_STEPS=100 ./train.sh        every setting is an environment variable
 #   MODEL_NAME=resnet_v2_50 CHECKPOINT_PATH=... ./train.sh
-#   ./train.sh --label_smoothing=0.1                 any other flag of train.py
-#
-# An empty CHECKPOINT_PATH trains from scratch, empty TRAINABLE_SCOPES train every layer.
+#   ./train.sh --label_smoothing=0.1                  any other flag goes to train.py
+#   ./train.sh --help                                 lists the environment variables
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
-if [ -z "${PYTHON:-}" ]; then
-    PYTHON=python
-    [ -x .venv/bin/python ] && PYTHON=.venv/bin/python
-fi
 
-DATASET_NAME=${DATASET_NAME-cub_200}
-DATASET_DIR=${DATASET_DIR-./data/}
-MODEL_DIR=${MODEL_DIR-./checkpoints/${DATASET_NAME}}
+help=
+# NAME DEFAULT DESCRIPTION: sets a variable that is not set yet (an empty value counts as set).
+setting() {
+    help+=$(printf '  %-26s %s' "$1" "$3")$'\n'"                             default: ${2:-(empty)}"$'\n'
+    [ -n "${!1+set}" ] || printf -v "$1" '%s' "$2"
+}
 
-# Where it starts: everything but the classifier comes from the checkpoint.
-MODEL_NAME=${MODEL_NAME-inception_v3}
-CHECKPOINT_PATH=${CHECKPOINT_PATH-./checkpoints/inception/inception_v3_iNat_299.ckpt}
-CHECKPOINT_EXCLUDE_SCOPES=${CHECKPOINT_EXCLUDE_SCOPES-last_layer}
+setting DATASET_NAME cub_200 'dataset, a subfolder of DATASET_DIR'
+setting DATASET_DIR ./data/ 'folder that contains the datasets'
+setting MODEL_DIR "./checkpoints/$DATASET_NAME" 'folder for checkpoints and event files'
 
-# What is trained: the classifiers, by whatever name the network has for them.
-TRAINABLE_SCOPES=${TRAINABLE_SCOPES-last_layer}
-OPTIMIZER=${OPTIMIZER-momentum}
-LR=${LR-0.01}
-END_LR=${END_LR-0.0001}
-LR_DECAY=${LR_DECAY-0.1}
-EPOCHS_PER_DECAY=${EPOCHS_PER_DECAY-10.0}
+# Initial weights: everything but the classifiers comes from the checkpoint.
+setting MODEL_NAME inception_v3 'network'
+setting CHECKPOINT_PATH ./checkpoints/inception/inception_v3_iNat_299.ckpt \
+    'checkpoint to start from; empty: train from scratch'
+setting CHECKPOINT_EXCLUDE_SCOPES last_layer 'variables not to restore'
 
-TRAIN_BATCH_SIZE=${TRAIN_BATCH_SIZE-64}
-TRAIN_IMAGE_SIZE=${TRAIN_IMAGE_SIZE-299}
-# 30 epochs: cub_200 has 5994 training images, 94 batches of 64 an epoch.
-MAX_STEPS=${MAX_STEPS-2810}
-NUM_CLONES=${NUM_CLONES-1}
+# Optimization: only the classifiers are trained, whatever their names are in the network.
+setting TRAINABLE_SCOPES last_layer 'variables to train; empty: all layers'
+setting OPTIMIZER momentum 'optimizer'
+setting LR 0.01 'initial learning rate'
+setting END_LR 0.0001 'final learning rate of the polynomial schedule'
+setting LR_DECAY 0.1 'factor of each decay of the learning rate'
+setting EPOCHS_PER_DECAY 10.0 'epochs between decays'
+setting TRAIN_BATCH_SIZE 64 'images per batch, over all GPUs'
+setting TRAIN_IMAGE_SIZE 299 'height and width of the images in pixels'
+# 30 epochs: cub_200 has 5994 training images, 94 batches of 64 per epoch.
+setting MAX_STEPS 2810 'number of training steps'
+setting NUM_CLONES 1 'number of GPUs'
 
-LOG_STEPS=${LOG_STEPS-10}
-SAVE_SUMMARIES_SECS=${SAVE_SUMMARIES_SECS-10}
-SAVE_MODEL_SECS=${SAVE_MODEL_SECS-60}
+setting LOG_STEPS 10 'steps between log lines'
+setting SAVE_SUMMARIES_SECS 10 'seconds between summaries'
+setting SAVE_MODEL_SECS 60 'seconds between checkpoints'
+[ -n "${PYTHON:-}" ] || unset PYTHON
+setting PYTHON "$([ -x .venv/bin/python ] && echo .venv/bin/python || echo python)" \
+    'Python interpreter'
+
+for argument; do
+    case "$argument" in --help | -h)
+        printf 'usage: [NAME=VALUE ...] ./train.sh [flags of train.py]\n\n%s\n%s\n%s\n' \
+            'Environment variables, with their defaults:' "$help" \
+            'Any other flag goes to train.py; python train.py --help lists them.'
+        exit 0 ;;
+    esac
+done
 
 exec "$PYTHON" train.py \
     --train_dir="$MODEL_DIR" \

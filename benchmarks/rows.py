@@ -56,7 +56,7 @@ class Settings:
     def preprocessing(self, is_training: bool) -> Callable:
         """Returns the preprocessing of the network's images."""
         style = nets_factory.get_network(self.model_name).preprocessing
-        return preprocessing_factory.get_jpeg_preprocessing(style, is_training=is_training)
+        return preprocessing_factory.get_preprocessing(style, is_training=is_training)
 
 
 def create_rows(

@@ -1,10 +1,11 @@
-"""The library behind the scripts at the top of the repository.
+"""Library of the scripts at the top of the repository.
 
-Rooms: `datasets` (catalogue, lists, TFRecords, input pipeline), `preprocessing`, `nets`, `learning`
-(training, evaluation, extraction, checkpoints), `transfer` (features and what is asked of them;
-free of TensorFlow) and `experiments` (all of these, one after the other). `compat` mends tf-slim
-for today's TensorFlow, `command_line` is what every script begins with, `errors` is what a user can
-mend.
+Packages: `datasets` (catalogue, lists, TFRecords, input pipeline), `synthetic` (rendered images),
+`preprocessing`, `nets`, `learning` (training, evaluation, extraction, checkpoints), `features`
+(feature files and class means), `transfer` (mathematics of domain similarity and linear
+classification, without TensorFlow), `plots` and `experiments` (everything combined). Modules:
+`configs` holds all defaults, `command_line` the flags of scripts, `compat` patches tf-slim for
+today's TensorFlow, `files`, `tables`, `validation` and `errors` are used by all packages.
 
-Nothing is imported here, so that a script that only parses its flags does not pay for TensorFlow.
+Nothing is imported here, so that a script that only parses flags does not import TensorFlow.
 """

@@ -163,6 +163,21 @@ class ExtractionConfig:
 
 
 @dataclass(frozen=True)
+class ExportConfig:
+    """A network to export as a SavedModel; see the flags of `export_saved_model.py`.
+
+    `model_name` and `depth_multiplier` are None for those that the checkpoint fits.
+    """
+
+    checkpoint_path: str
+    model_name: str | None = None
+    depth_multiplier: float | None = None
+    image_size: int | None = None
+    end_point: str | None = None
+    weights: Annotated[str, WEIGHTS] = 'auto'
+
+
+@dataclass(frozen=True)
 class ConversionConfig:
     """How a dataset is converted to TFRecords; see the flags of `convert_dataset.py`.
 

@@ -1,4 +1,8 @@
-"""Files and folders that are there whole or not at all, whatever happens while they are written."""
+"""Files and folders that are written atomically, and the lock of a folder.
+
+A file is written under a temporary name, flushed to disk and renamed: whatever happens meanwhile, a
+file with its final name is complete.
+"""
 
 import contextlib
 import csv
@@ -8,6 +12,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 import filelock
 
@@ -15,20 +20,48 @@ from slim.errors import UserError
 
 LOCK = '.lock'
 LOCK_PATIENCE_SECONDS = 2
-# Ends the name of a file that is still being written. Nothing reads such files.
+# Suffix of a file that is still being written. Nothing reads such files.
 UNFINISHED = '.unfinished'
+
+
+def flush_to_disk(path: str) -> None:
+    """Waits until the contents of a file, or the entries of a folder, are on the disk.
+
+    Raises:
+      OSError: if they cannot be written; it carries the path.
+    """
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        error.filename = path
+        raise
+    finally:
+        os.close(descriptor)
+
+
+def rename_durably(source: str, target: str) -> None:
+    """Flushes the file `source` to disk and renames it to `target`, replacing a file there.
+
+    In this order, because a power cut must not leave a file with its final name but no contents.
+
+    Raises:
+      OSError: if the file cannot be written; it carries a path.
+    """
+    flush_to_disk(source)
+    os.replace(source, target)
 
 
 @contextlib.contextmanager
 def atomic_file(path: str) -> Iterator[str]:
-    """Gives a temporary path to write to, which takes the name `path` when the block ends well.
+    """Yields a temporary path to write to, which is renamed to `path` when the block succeeds.
 
-    The temporary file lies in the same folder, so that renaming it is one step. When the block ends
-    with an exception it is removed, and what was at `path` before stays. A killed process leaves it
-    behind: see `remove_unfinished`.
+    The temporary file is in the same folder, so that the renaming is atomic. If the block raises an
+    exception, the temporary file is removed and an earlier file at `path` stays. A killed process
+    leaves the temporary file behind: see `remove_unfinished`.
 
     Raises:
-      OSError: if the file cannot be written; it carries a file name.
+      OSError: if the file cannot be written; it carries a path.
     """
     with unfinished_file(path) as unfinished:
         yield unfinished
@@ -37,54 +70,45 @@ def atomic_file(path: str) -> Iterator[str]:
 
 @contextlib.contextmanager
 def unfinished_file(path: str) -> Iterator[str]:
-    """The first half of `atomic_file`: when the block ends well, `finish(path)` is still to come.
+    """Yields the temporary path as `atomic_file` does, but leaves the renaming to `finish(path)`.
 
     Raises:
-      OSError: if the file cannot be written; it carries a file name.
+      OSError: if the file cannot be written; it carries a path.
     """
     unfinished = path + UNFINISHED
     try:
         yield unfinished
     except BaseException as error:
-        with contextlib.suppress(FileNotFoundError):
-            os.remove(unfinished)
-        if isinstance(error, OSError) and error.filename is None:  # write() does not say which file
+        Path(unfinished).unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename is None:  # write() does not set it.
             error.filename = unfinished
         raise
 
 
 def finish(path: str) -> None:
-    """The second half: gives the finished file its name.
+    """Gives a file that was written by `unfinished_file(path)` its final name.
 
     Raises:
-      OSError: if it cannot be written after all; it carries a file name.
+      OSError: if the file cannot be written; it carries a path.
     """
-    unfinished = path + UNFINISHED
-    # On disk before it has its name: a power cut must not leave a named file without contents.
-    with open(unfinished, 'rb') as file:
-        try:
-            os.fsync(file.fileno())
-        except OSError as error:
-            error.filename = unfinished
-            raise
-    os.replace(unfinished, path)
+    rename_durably(path + UNFINISHED, path)
 
 
 def write_text(path: str, text: str) -> None:
-    """Writes `text` to `path` in UTF-8, whole or not at all.
+    """Writes `text` to `path` atomically, in UTF-8.
 
     Raises:
-      OSError: if it cannot be written.
+      OSError: if the file cannot be written.
     """
     with atomic_file(path) as unfinished, open(unfinished, 'w', encoding='utf-8') as file:
         file.write(text)
 
 
 def write_csv(path: str, rows: Iterable[Sequence]) -> None:
-    """Writes rows of cells as CSV in UTF-8, whole or not at all.
+    """Writes rows of cells to `path` atomically, as CSV in UTF-8.
 
     Raises:
-      OSError: if it cannot be written.
+      OSError: if the file cannot be written.
     """
     with (
         atomic_file(path) as unfinished,
@@ -94,10 +118,10 @@ def write_csv(path: str, rows: Iterable[Sequence]) -> None:
 
 
 def check_absent_or_empty(folder: str) -> None:
-    """Makes sure that there is nothing in `folder`.
+    """Checks that `folder` does not exist or is an empty folder.
 
     Raises:
-      OSError: if there is, or if it is a file.
+      OSError: if it is a file or a folder that holds something.
     """
     if os.path.lexists(folder) and (not os.path.isdir(folder) or os.listdir(folder)):
         number = errno.ENOTEMPTY if os.path.isdir(folder) else errno.ENOTDIR
@@ -106,12 +130,13 @@ def check_absent_or_empty(folder: str) -> None:
 
 @contextlib.contextmanager
 def atomic_folder(path: str) -> Iterator[str]:
-    """As `atomic_file`, for a folder: gives the path of a new one, to be filled in the block.
+    """Yields a temporary folder to fill, which is renamed to `path` when the block succeeds.
 
-    What a killed process left under that path is removed first.
+    The temporary folder is removed if the block raises an exception. A temporary folder that a
+    killed process left behind is removed first.
 
     Raises:
-      OSError: if `path` holds something already, or cannot be written.
+      OSError: if `path` is a file or a folder that holds something, or cannot be written.
     """
     check_absent_or_empty(path)
     path = os.path.realpath(path)
@@ -122,30 +147,29 @@ def atomic_folder(path: str) -> Iterator[str]:
         yield unfinished
         for folder, _, names in os.walk(unfinished):
             for name in names:
-                with open(os.path.join(folder, name), 'rb') as file:
-                    os.fsync(file.fileno())
-        os.rename(unfinished, path)  # Which takes the place of an empty folder, and of no other.
+                flush_to_disk(os.path.join(folder, name))
+        os.rename(unfinished, path)  # Replaces an empty folder, and no other.
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def check_writable(folder: str) -> None:
-    """Makes sure, before any work is done for it, that `folder` can be written or made.
+    """Checks, before any work is done, that `folder` can be written to or created.
 
     Raises:
-      OSError: if it cannot: it or a folder above it is a file, or may not be written.
+      OSError: if it, or the nearest existing folder above it, is a file or not writable.
     """
-    place = os.path.abspath(folder)
-    while not os.path.lexists(place):
-        place = os.path.dirname(place)
-    if not os.path.isdir(place):
-        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), place)
-    if not os.access(place, os.W_OK | os.X_OK):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), place)
+    existing = os.path.abspath(folder)
+    while not os.path.lexists(existing):
+        existing = os.path.dirname(existing)
+    if not os.path.isdir(existing):
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), existing)
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), existing)
 
 
 def remove_unfinished(folder: str, keep: str = '') -> None:
-    """Removes from `folder` what killed processes left unfinished, save the file `keep`."""
+    """Removes unfinished files that killed processes left in `folder`, except the file `keep`."""
     for path in glob.glob(os.path.join(glob.escape(folder), '*' + UNFINISHED)):
         if os.path.basename(path) != keep:
             os.remove(path)
@@ -156,15 +180,15 @@ def lock_folder(folder: str) -> Iterator[int]:
     """Holds the lock of a folder, so that no two processes write to it at the same time.
 
     The lock is held as long as any process has the descriptor open: a child that inherits it keeps
-    the folder locked even if this process is killed. A lock that is held elsewhere is waited for
-    for a moment, because workers of a killed process end by themselves. The lock file stays: a lock
-    that can be deleted does not exclude anybody.
+    the folder locked even if this process is killed. If the lock is held elsewhere, this waits for
+    two seconds, because workers of a killed process end by themselves. The lock file stays: a lock
+    file that is deleted while it is waited for would lock nothing.
 
     Args:
       folder: folder to lock; created if it does not exist.
 
     Yields:
-      The lock's file descriptor.
+      File descriptor of the lock.
 
     Raises:
       UserError: if another process holds the lock.

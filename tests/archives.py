@@ -1,4 +1,4 @@
-"""Miniatures of the nine official archives, in their own formats, and the lists they should give.
+"""Miniatures of the nine official archives in their formats, with the lists expected from them.
 
 Images are empty files: lists are made from names. Ids are sparse and names hold spaces, colons and
 accents wherever the format allows it.
@@ -14,7 +14,7 @@ import scipy.io
 
 @dataclass(frozen=True)
 class Expected:
-    """What should be in train.txt, val.txt and labels.txt, by lines.
+    """Expected lines of train.txt, val.txt and labels.txt.
 
     Paths start from the archive's root; `top` is the folder it unpacks to ('' for none).
     """
@@ -25,7 +25,7 @@ class Expected:
     labels: tuple[str, ...]
 
     def lists(self, prefix):
-        """The contents of the three files, with paths below `prefix`."""
+        """Returns the contents of the three files, with paths below `prefix`."""
         paths = f'{prefix}/' if prefix else ''
         files = {
             'train.txt': [paths + line for line in self.train],
@@ -42,21 +42,21 @@ def write(path: Path, *lines: str):
 
 
 def touch(root: Path, *names: str):
-    """Makes empty files."""
+    """Creates empty files."""
     for name in names:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).touch()
 
 
 def cell(texts, column=False):
-    """A MATLAB cell array of text, 1xN or Nx1, which is how devkits come."""
+    """Returns a MATLAB cell array of text, 1xN or Nx1: devkits have both."""
     array = np.empty((len(texts), 1) if column else (1, len(texts)), object)
     array.flat = texts
     return array
 
 
 def structs(fields, rows, column=False):
-    """A MATLAB struct array, 1xN or Nx1."""
+    """Returns a MATLAB struct array, 1xN or Nx1."""
     shape = (len(rows), 1) if column else (1, len(rows))
     array = np.empty(shape, [(field, object) for field in fields])
     for place, row in zip(np.ndindex(shape), rows, strict=True):
@@ -199,7 +199,7 @@ CAR_FIELDS = ('bbox_x1', 'bbox_y1', 'bbox_x2', 'bbox_y2', 'class', 'fname')
 
 
 def cars_annotations(rows):
-    """The variable `annotations` of a devkit: (class, fname) with boxes."""
+    """Returns the variable `annotations` of a devkit: (class, fname) with boxes."""
     box = [np.array([[number]], np.uint16) for number in (39, 116, 569, 375)]
     return structs(
         CAR_FIELDS, [(*box, np.array([[class_id]], np.uint8), name) for class_id, name in rows]
@@ -227,7 +227,7 @@ def stanford_cars(folder):
 
 
 def dogs_list(path, files, labels):
-    """A list of Stanford Dogs."""
+    """Writes a list of Stanford Dogs."""
     names = [file.removesuffix('.jpg') for file in files]
     content = {
         'file_list': cell(files, column=True),
@@ -271,7 +271,7 @@ SYNSET_FIELDS = (
 
 
 def devkit(folder, ids, ground_truth):
-    """The devkit of ILSVRC2012: `ids` are (ILSVRC2012_ID, WNID, words)."""
+    """Writes the devkit of ILSVRC2012; `ids` are (ILSVRC2012_ID, WNID, words)."""
     folder.mkdir(parents=True)
     rows = [
         (np.array([[class_id]], np.int16), wnid, words, 'as in a dictionary', 0, [], 0, 1300)
@@ -284,7 +284,7 @@ def devkit(folder, ids, ground_truth):
 
 
 def ilsvrc_2012(folder):
-    """With val/ flat. The ids of the devkit are another order than that of the wnids."""
+    """Writes an archive with a flat val/. The devkit's ids are not in the order of the wnids."""
     train = (
         'train/n01440764/n01440764_10026.JPEG',
         'train/n01440764/n01440764_18.JPEG',
@@ -309,7 +309,7 @@ def ilsvrc_2012(folder):
 
 
 def coco(path, images, categories):
-    """Annotations of iNaturalist 2017: images are (id, path, category id)."""
+    """Writes annotations of iNaturalist 2017: images are (id, path, category id)."""
     content = {
         'info': {'year': 2017},
         'images': [
@@ -329,9 +329,9 @@ def coco(path, images, categories):
 
 
 def inat2017(folder):
-    """The list of images to evaluate on is `minival.txt` beside the rest."""
+    """Writes an archive, and the list of images to evaluate on as `minival.txt` next to it."""
     names = ('Corvus cornix', 'Larus fuscus ssp. graellsii', 'Ölvögel: major')
-    # Files of the real archive lie in folders of their supercategory and species.
+    # The real archive has folders of supercategories with folders of species.
     path = {
         number: f'train_val_images/Aves/{names[label]}/{number}.jpg'
         for number, label in {4: 0, 80: 1, 2: 2, 31: 0, 32: 2, 33: 1, 40: 0}.items()
@@ -357,7 +357,7 @@ def inat2017(folder):
     )
 
 
-# By the name of the dataset: writes the archive into a folder, and returns the lists to expect.
+# Dataset name -> function that writes the archive into a folder and returns the expected lists.
 MINIATURES = {
     'cub_200': cub_200,
     'nabirds': nabirds,
@@ -372,9 +372,9 @@ MINIATURES = {
 
 
 def inat2017_for(folder, minival):
-    """Annotations of iNaturalist 2017 around the paper's list, and the images of one species.
+    """Writes annotations of iNaturalist 2017 for the paper's list, and the images of one species.
 
-    Categories are the species of the list; each has an image of train and one of val besides.
+    Categories are the species of the list; each has one more image in train and one in val.
     """
     species = sorted({path.rpartition('/')[0] for path in minival})
     label = {folder: number for number, folder in enumerate(species)}

@@ -1,4 +1,4 @@
-"""What the tests share: scripts in processes of their own, real photographs, a tiny training."""
+"""Fixtures of all tests: scripts in separate processes, real photographs, a tiny training."""
 
 import functools
 import os
@@ -19,10 +19,10 @@ from slim import configs
 from slim.datasets import conversion, split_lists
 from slim.quiet_import import import_tensorflow
 
-# The figures expected are those of a CPU. Who sets it in the environment may try a GPU.
+# The expected numbers are those of a CPU. Set the variable in the environment to try a GPU.
 os.environ.setdefault('CUDA_VISIBLE_DEVICES', '-1')
 
-# What runs in the background is told to ignore Ctrl-C, and tells the scripts that it starts.
+# Background processes ignore Ctrl-C, and the scripts started here would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -36,25 +36,38 @@ def _command(name, arguments):
 
 @pytest.fixture(scope='session')
 def root():
-    """The root of the repository."""
+    """Returns the root folder of the repository."""
     return ROOT
 
 
 @pytest.fixture(scope='session')
 def run_script():
-    """`run_script(name, *arguments)` runs a script to its end, in a process of its own."""
+    """Returns `run_script(name, *arguments)`, which runs a script in a separate process."""
 
-    def run(name, *arguments, env=None, timeout=240):
+    def run(name, *arguments, env=None, timeout=240, cwd=None):
         env = {**os.environ, **(env or {})}
+        command = _command(name, arguments)
         return subprocess.run(
-            _command(name, arguments), capture_output=True, text=True, timeout=timeout, env=env
+            command, capture_output=True, text=True, timeout=timeout, env=env, cwd=cwd
         )
 
     return run
 
 
+@pytest.fixture(scope='session')
+def run_bash():
+    """Returns `run_bash(name, *arguments, env=...)`, which runs a shell script with only `env`."""
+
+    def run(name, *arguments, env=None):
+        env = {'PATH': os.environ['PATH'], **(env or {})}
+        command = ['bash', str(ROOT / name), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, env=env)
+
+    return run
+
+
 class RunningScript:
-    """A script under way, whose output goes to files, so that it never waits for a reader."""
+    """A running script, whose output goes to files, so that it never waits for a reader."""
 
     def __init__(self, command, folder, env):
         self._files = {name: folder / name for name in ('stdout', 'stderr')}
@@ -70,7 +83,7 @@ class RunningScript:
         return self._files['stderr'].read_text()
 
     def wait_until(self, condition, timeout=120):
-        """Waits until `condition()` holds; fails if the script ends before that."""
+        """Waits until `condition()` is true; fails if the script ends before that."""
         deadline = time.monotonic() + timeout
         while not condition():
             assert self.process.poll() is None, self.stderr
@@ -78,7 +91,7 @@ class RunningScript:
             time.sleep(0.01)
 
     def wait_for(self, text, timeout=120):
-        """Waits until `text` is on stdout or stderr."""
+        """Waits until `text` appears on stdout or stderr."""
         self.wait_until(lambda: text in self.stdout or text in self.stderr, timeout)
 
     def end(self, number=None, timeout=120):
@@ -90,7 +103,7 @@ class RunningScript:
 
 @pytest.fixture
 def start_script(tmp_path):
-    """`start_script(name, *arguments)` starts a script; what still runs is killed at the end."""
+    """Returns `start_script(name, *arguments)`; scripts still running after the test are killed."""
     started = []
 
     def start(name, *arguments, env=None, command=None):
@@ -108,7 +121,7 @@ def start_script(tmp_path):
 
 @pytest.fixture(scope='session')
 def failure():
-    """`failure(result)` is the one line of a script that refused its input, which it checks."""
+    """Returns `failure(result)`, which checks that a script failed and returns the error line."""
 
     def line(result, lines=None):
         assert result.returncode == 1, result.stderr
@@ -125,7 +138,7 @@ def failure():
 
 @pytest.fixture(scope='session')
 def without_tensorflow(tmp_path_factory):
-    """An environment in which importing TensorFlow ends in a traceback."""
+    """Returns environment variables with which importing TensorFlow raises an error."""
     trap = tmp_path_factory.mktemp('trap')
     (trap / 'tensorflow.py').write_text("raise RuntimeError('TensorFlow was imported')\n")
     return {'PYTHONPATH': str(trap)}
@@ -133,16 +146,16 @@ def without_tensorflow(tmp_path_factory):
 
 @pytest.fixture(scope='session')
 def official_minival():
-    """The paper's list of iNaturalist images to evaluate on: it is not part of the repository."""
+    """Returns the path of the paper's iNaturalist minival list, which is not in the repository."""
     name = 'inat_minival.txt'
     for path in (ROOT / name, ROOT.parent / 'shared/reference' / name):
         if path.is_file():
             return path
-    pytest.skip(f'{ROOT / name} is not there; python download.py inat_minival fetches it')
+    pytest.skip(f'{ROOT / name} does not exist; python download.py inat_minival downloads it')
 
 
 def _photographs():
-    """Photographs that come with scikit-image and scikit-learn, by name."""
+    """Returns photographs of scikit-image and scikit-learn by name."""
     china, flower = sklearn.datasets.load_sample_images().images
     return {
         'astronaut': skimage.data.astronaut(),
@@ -156,8 +169,8 @@ def _photographs():
     }
 
 
-def _random_window(photograph, random):
-    """A window of half to 90% of a photograph's height and width, at another scale and aspect."""
+def _random_crop(photograph, random):
+    """Returns a resized crop of 50% to 90% of a photograph's height and width."""
     size = (random.uniform(0.5, 0.9, 2) * photograph.size).astype(int)
     start = random.integers(np.subtract(photograph.size, size))
     new_size = [int(length) for length in random.integers(110, 200, 2)]
@@ -166,7 +179,7 @@ def _random_window(photograph, random):
 
 @pytest.fixture(scope='session')
 def photos_dir(tmp_path_factory):
-    """A folder with the dataset `photos`, not converted: a class is windows of one photograph."""
+    """Returns a folder with the dataset `photos`, not converted; a class is crops of one image."""
     data_dir = tmp_path_factory.mktemp('photos')
     folder = data_dir / 'photos'
     random = np.random.default_rng(0)
@@ -178,7 +191,7 @@ def photos_dir(tmp_path_factory):
         for split, count in zip(listed, (TRAIN_IMAGES, VAL_IMAGES), strict=True):
             for number in range(count):
                 path = f'images/{name}/{split}: {number}.jpg'
-                _random_window(photograph, random).save(folder / path, quality=90)
+                _random_crop(photograph, random).save(folder / path, quality=90)
                 listed[split].append((path, label))
     for split, images in listed.items():
         split_lists.write_list(split_lists.list_path(str(folder), split), images)
@@ -188,7 +201,7 @@ def photos_dir(tmp_path_factory):
 
 @pytest.fixture(scope='session')
 def data_dir(photos_dir, tmp_path_factory):
-    """A folder with the dataset `photos`, converted to two shards of each split."""
+    """Returns a folder with the dataset `photos`, converted to two shards per split."""
     folder = tmp_path_factory.mktemp('data')
     shutil.copytree(photos_dir / 'photos', folder / 'photos')
     conversion.convert(str(folder), 'photos', num_shards=2, progress=False)
@@ -197,24 +210,24 @@ def data_dir(photos_dir, tmp_path_factory):
 
 @pytest.fixture
 def own_data_dir(data_dir, tmp_path):
-    """A copy of `data_dir` that a test may spoil."""
+    """Returns a copy of `data_dir` that a test may damage."""
     shutil.copytree(data_dir, tmp_path / 'own data')
     return tmp_path / 'own data'
 
 
-# The least that trains: a quarter of the channels, images as small as the network takes.
+# The smallest possible training: a quarter of the channels, the smallest images.
 TINY_FLAGS = ('--depth_multiplier=0.25', '--train_image_size=75', '--batch_size=8')
 
 
 @pytest.fixture(scope='session')
 def tiny_flags(data_dir):
-    """Flags for `train.py` of a tiny training on the photographs."""
+    """Returns flags of `train.py` for a tiny training on `photos`."""
     return (f'--dataset_dir={data_dir}', '--dataset_name=photos', *TINY_FLAGS)
 
 
 @pytest.fixture(scope='session')
 def tiny_config():
-    """`tiny_config(**changes)` is the configuration that `tiny_flags` stand for."""
+    """Returns `tiny_config(**changes)`, which creates the configuration of `tiny_flags`."""
     import_tensorflow('slim.compat')
 
     return functools.partial(
@@ -224,13 +237,13 @@ def tiny_config():
 
 @pytest.fixture(scope='session')
 def trained(data_dir, tiny_config, tmp_path_factory):
-    """A folder with the checkpoints of steps 0 and 3 of a tiny training."""
+    """Returns a folder with the checkpoints of steps 0 and 3 of a tiny training."""
     from slim.datasets.dataset import load_dataset
     from slim.learning import training
 
     folder = tmp_path_factory.mktemp('trained')
     dataset = load_dataset(str(data_dir), 'photos', 'train')
-    # With batch norm statistics that three steps suffice to bring somewhere near.
+    # With a batch-norm decay for which three steps suffice.
     config = tiny_config(max_number_of_steps=3, batch_norm_decay=0.5)
     assert training.train(config, dataset, str(folder)) is None
     return folder

@@ -1,4 +1,4 @@
-"""A real HTTP server on this machine, which misbehaves as real ones do."""
+"""A local HTTP server with the faults of real ones."""
 
 import contextlib
 import hashlib
@@ -13,19 +13,19 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Served:
-    """What the server answers for one path.
+    """Response of the server to one path.
 
     Attributes:
-      content: the file.
-      etag: as sent; None sends none.
-      last_modified: as sent; None sends none.
-      ranges: whether a part of the file can be had.
-      content_type: as sent.
-      status: of the answer.
-      breaks: for each request in turn after how many bytes the connection is cut.
-      hold: for each request in turn after how many bytes nothing comes any more.
+      content: contents of the file.
+      etag: header ETag; None: not sent.
+      last_modified: header Last-Modified; None: not sent.
+      ranges: whether Range requests are supported.
+      content_type: header Content-Type.
+      status: status code.
+      breaks: number of bytes after which the connection is cut, for each request in turn.
+      hold: number of bytes after which the server stalls, for each request in turn.
       length: whether Content-Length is sent.
-      encoding: Content-Encoding as sent, whatever the content is.
+      encoding: header Content-Encoding, regardless of the content.
       pause: seconds before each 16 kB.
     """
 
@@ -43,21 +43,21 @@ class Served:
 
 
 class Server:
-    """The server: what it serves by name, and what it was asked for."""
+    """State of the server: responses by name, and a log of the requests."""
 
     def __init__(self, port):
         self.port = port
         self.served = {}
         self.requests = []  # (name, headers) of each
-        self.sent = []  # bytes of the body of each answer that was taken
+        self.sent = []  # number of body bytes of each response that was received
         self.released = threading.Event()
 
     def url(self, name):
-        """The address of a file."""
+        """Returns the address of a file."""
         return f'http://127.0.0.1:{self.port}/{name}'
 
     def ranges(self):
-        """The Range header of each request, None where there was none."""
+        """Returns the Range header of each request, or None."""
         return [headers.get('Range') for _, headers in self.requests]
 
 
@@ -114,7 +114,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
 @contextlib.contextmanager
 def serve():
-    """A server that runs while the block does."""
+    """Runs a server during the block."""
     with http.server.ThreadingHTTPServer(('127.0.0.1', 0), _Handler) as http_server:
         http_server.state = Server(http_server.server_address[1])
         thread = threading.Thread(target=http_server.serve_forever, args=(0.02,))
@@ -128,17 +128,17 @@ def serve():
 
 
 def md5(content):
-    """The MD5 of bytes, in hexadecimal digits."""
+    """Returns the MD5 of bytes, in hexadecimal digits."""
     return hashlib.md5(content).hexdigest()
 
 
 def sha256(content):
-    """The SHA-256 of bytes, in hexadecimal digits."""
+    """Returns the SHA-256 of bytes, in hexadecimal digits."""
     return hashlib.sha256(content).hexdigest()
 
 
 def tar_bytes(files, mode='w:gz'):
-    """A tar file of names and contents; a `tarfile.TarInfo` in place of a name goes in as it is."""
+    """Returns a tar file of names, or `tarfile.TarInfo` objects, and contents."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode=mode) as tar:
         for name, content in files.items():
@@ -149,7 +149,7 @@ def tar_bytes(files, mode='w:gz'):
 
 
 def zip_bytes(files):
-    """A zip file of names and contents."""
+    """Returns a zip file of names and contents."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, 'w', zipfile.ZIP_DEFLATED) as file:
         for name, content in files.items():

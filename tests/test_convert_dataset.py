@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from slim.datasets.conversion import LOCK
+from slim.files import LOCK
 from slim.quiet_import import import_tensorflow
 
 SCRIPT = Path(__file__).parents[1] / 'convert_dataset.py'
@@ -31,7 +31,7 @@ def make_dataset(parent, name='birds'):
 
 @pytest.fixture
 def without_tensorflow(tmp_path):
-    """An environment in which importing TensorFlow ends in a traceback."""
+    """An environment in which importing TensorFlow raises an exception."""
     trap = tmp_path / 'trap' / 'tensorflow.py'
     trap.parent.mkdir()
     trap.write_text("raise RuntimeError('TensorFlow was imported')\n")
@@ -52,7 +52,7 @@ def assert_one_line(result, *parts):
         assert part in lines[0]
 
 
-def made_files(folder):
+def output_files(folder):
     return sorted(set(os.listdir(folder)) - {'train.txt', 'val.txt', 'images', LOCK})
 
 
@@ -63,7 +63,7 @@ def test_converts_without_tensorflow_and_a_second_run_does_nothing(tmp_path, wit
     assert (first.returncode, first.stderr) == (0, '')
     assert '4 train and 2 validation images of 2 classes' in first.stdout.splitlines()[-1]
     made = [f'{split}_0000{i}-of-00002.tfrecord' for split in ('train', 'validation') for i in '01']
-    assert made_files(folder) == sorted([*made, 'labels.txt', 'manifest.json'])
+    assert output_files(folder) == sorted([*made, 'labels.txt', 'manifest.json'])
     assert (folder / 'labels.txt').read_text() == '0:class 0\n1:class 1\n'
     assert json.loads((folder / 'manifest.json').read_text())['seed'] == 0
 
@@ -130,7 +130,7 @@ def test_bad_input_gets_one_line(tmp_path, without_tensorflow, spoil):
     parts = spoil(folder)
     arguments = ('--dataset_name=birds', '--num_shards=2', f'--dataset_dir={tmp_path}')
     assert_one_line(run(*arguments, env=without_tensorflow), *parts)
-    assert set(made_files(folder)) <= {'problems.csv'}
+    assert set(output_files(folder)) <= {'problems.csv'}
 
 
 def test_a_damaged_image_gets_one_line(tmp_path):
@@ -155,7 +155,7 @@ def encoded(image, kind='JPEG', **options):
     return file.getvalue()
 
 
-def turned():
+def rotated_exif():
     exif = Image.Exif()
     exif[0x0112] = 6
     return exif
@@ -164,20 +164,20 @@ def turned():
 SIXTEEN_BITS = Image.fromarray(np.arange(1200, dtype=np.uint16).reshape(30, 40) * 50)
 RGBA = picture().copy()
 RGBA.putalpha(picture(1).convert('L'))
-MOVING = {'save_all': True, 'append_images': [picture(5)]}
-# All called .jpg, whatever they are. Those that arrive as they are:
+ANIMATED = {'save_all': True, 'append_images': [picture(5)]}
+# All are named .jpg. Images that are stored untouched:
 UNTOUCHED = {
     'baseline': encoded(picture(2)),
     'progressive': encoded(picture(3), progressive=True),
     'gray': encoded(picture(4, mode='L')),
-    'turned by EXIF': encoded(picture(5), exif=turned()),
+    'rotated by EXIF': encoded(picture(5), exif=rotated_exif()),
     'one pixel': encoded(picture(6, (1, 1))),
-    'something behind the end': encoded(picture(7)) + b'trailer',
-    'two pictures': encoded(picture(8), 'MPO', **MOVING),
+    'data after the end': encoded(picture(7)) + b'trailer',
+    'two pictures': encoded(picture(8), 'MPO', **ANIMATED),
     'spaces: colons and \u00e4ccents': encoded(picture(9)),
 }
-# Those that are encoded anew:
-ANEW = {
+# Images that are re-encoded:
+REENCODED = {
     'cmyk': encoded(picture(10, mode='CMYK')),
     'png': encoded(picture(11), 'PNG'),
     'transparent png': encoded(RGBA, 'PNG'),
@@ -187,9 +187,9 @@ ANEW = {
     'tiff': encoded(picture(13), 'TIFF'),
     'webp': encoded(picture(14), 'WEBP'),
     'bmp': encoded(picture(15), 'BMP'),
-    'moving gif': encoded(picture(16), 'GIF', **MOVING),
+    'animated gif': encoded(picture(16), 'GIF', **ANIMATED),
 }
-# Those that are no image: content, problem.
+# Files that are not images: content, problem.
 BAD_FILES = {
     'empty': (b'', 'empty'),
     'web page': (b'<!DOCTYPE html><html><body>404</body></html>', 'a web page'),
@@ -204,7 +204,7 @@ BAD_FILES = {
         'not 8 or 16 bits',
     ),
 }
-# Lines that are none: line, problem.
+# Malformed lines: line, problem.
 BAD_LINES = {
     b'images/baseline.jpg 0': 'unreadable line',
     b': 0': 'unreadable line',
@@ -223,18 +223,18 @@ BAD_LINES = {
 
 @pytest.fixture
 def odd_folder(tmp_path):
-    """A folder with all of the above, and what its report should hold: (list, line, problem)."""
+    """A folder with all of the above, and the expected report: (list, line, problem)."""
     folder = tmp_path / 'odd'
     (folder / 'images').mkdir(parents=True)
     bad = {name: content for name, (content, _) in BAD_FILES.items()}
     twice = {'two labels': encoded(picture(21))}
-    for name, content in (UNTOUCHED | ANEW | bad | twice).items():
+    for name, content in (UNTOUCHED | REENCODED | bad | twice).items():
         (folder / 'images' / f'{name}.jpg').write_bytes(content)
     (folder / 'images/folder.jpg').mkdir()
     os.mkfifo(folder / 'images/pipe.jpg')
     os.symlink('loop.jpg', folder / 'images/loop.jpg')
     (tmp_path / 'outside.jpg').write_bytes(encoded(picture()))
-    lines = [f'images/{name}.jpg: 0'.encode() for name in UNTOUCHED | ANEW]
+    lines = [f'images/{name}.jpg: 0'.encode() for name in UNTOUCHED | REENCODED]
     expected = []
     for name, (_, problem) in BAD_FILES.items():
         lines.append(f'images/{name}.jpg: 1'.encode())
@@ -255,7 +255,7 @@ def odd_folder(tmp_path):
 
 def test_odd_files_and_lines_are_converted_or_reported(tmp_path, odd_folder, without_tensorflow):
     folder, expected = odd_folder
-    assert len(UNTOUCHED | ANEW | BAD_FILES | BAD_LINES) >= 25
+    assert len(UNTOUCHED | REENCODED | BAD_FILES | BAD_LINES) >= 25
     arguments = ('--dataset_name=odd', '--num_shards=1', f'--dataset_dir={tmp_path}')
 
     def reported():
@@ -270,8 +270,8 @@ def test_odd_files_and_lines_are_converted_or_reported(tmp_path, odd_folder, wit
 
     converted = run(*arguments, '--on_error=skip', env=without_tensorflow)
     assert converted.returncode == 0, converted.stderr
-    assert f'{len(ANEW)} images were encoded anew' in converted.stdout
-    warning = f'left out {len(expected) - 2} train and 1 validation lines or images'
+    assert f'{len(REENCODED)} images were re-encoded' in converted.stdout
+    warning = f'skipped {len(expected) - 2} train and 1 validation lines or images'
     assert warning in converted.stderr
     assert reported() == expected
 
@@ -285,10 +285,10 @@ def test_odd_files_and_lines_are_converted_or_reported(tmp_path, odd_folder, wit
         assert feature['image/class/label'].int64_list.value[0] == 0
         stored[content] = (height, width)
         count += 1
-    assert count == len(UNTOUCHED | ANEW)
-    assert len(stored) == count - 1  # The two of 16 bits are the same picture.
+    assert count == len(UNTOUCHED | REENCODED)
+    assert len(stored) == count - 1  # The two images of 16 bits are the same.
     assert set(UNTOUCHED.values()) <= set(stored)
-    assert stored[UNTOUCHED['turned by EXIF']] == (30, 40)
+    assert stored[UNTOUCHED['rotated by EXIF']] == (30, 40)
 
     upright = run(*arguments, '--on_error=skip', '--apply_exif_rotation', env=without_tensorflow)
-    assert f'{len(ANEW) + 1} images were encoded anew' in upright.stdout
+    assert f'{len(REENCODED) + 1} images were re-encoded' in upright.stdout

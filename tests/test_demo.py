@@ -1,4 +1,4 @@
-"""The arguments of demo.sh. What it does with `data`, test_notebooks.py sees."""
+"""Arguments of demo.sh. test_notebooks.py runs it with `data`."""
 
 import shutil
 import subprocess
@@ -8,7 +8,7 @@ import pytest
 
 @pytest.fixture
 def demo(root, tmp_path):
-    """`demo(*arguments)` runs demo.sh where it can do nothing: there is no setup.sh beside it."""
+    """Returns `demo(*arguments)`, which runs demo.sh in a folder without setup.sh."""
     shutil.copy(root / 'demo.sh', tmp_path)
 
     def run(*arguments):
@@ -19,7 +19,7 @@ def demo(root, tmp_path):
 
 
 @pytest.mark.parametrize('flag', ['--help', '-h'])
-def test_help_says_how_it_is_used(demo, flag):
+def test_help_prints_the_usage(demo, flag):
     done = demo(flag)
     assert (done.returncode, done.stderr) == (0, '')
     assert len(done.stdout.splitlines()) == 2
@@ -27,13 +27,13 @@ def test_help_says_how_it_is_used(demo, flag):
 
 
 @pytest.mark.parametrize('arguments', [['dta'], ['data', 'all'], ['']])
-def test_a_wrong_argument_gets_the_same_and_nothing_is_done(demo, arguments):
+def test_a_wrong_argument_prints_the_usage_and_does_nothing(demo, arguments):
     done = demo(*arguments)
     assert (done.returncode, done.stdout) == (1, '')
     assert done.stderr == demo('--help').stdout
 
 
 @pytest.mark.parametrize('arguments', [[], ['data']])
-def test_a_right_one_sets_up_first(demo, arguments):
+def test_a_valid_argument_runs_setup_first(demo, arguments):
     done = demo(*arguments)
     assert done.returncode == 127 and 'setup.sh' in done.stderr

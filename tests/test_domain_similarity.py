@@ -57,7 +57,7 @@ def test_table_and_csv_hold_the_results_of_the_library(run, feature_dir, tmp_pat
     with open(tmp_path / 'results.csv', newline='') as file:
         rows = list(csv.DictReader(file))
     parts = [domains.read_domain(str(feature_dir), name) for name in SOURCES]
-    sources = {domain.name: domain for domain in (*parts, domains.join(parts))}
+    sources = {domain.name: domain for domain in (*parts, domains.merge_domains(parts))}
     assert [(row['target'], row['source']) for row in rows] == [
         (target, source) for target in ('cub_200', 'food_101', 'birds') for source in sources
     ]
@@ -235,14 +235,14 @@ def test_mistakes_in_flags_get_one_line(run, failure, tmp_path, arguments, parts
 
 def wider(folder):
     np.save(folder / 'cub_200.npy', np.ones([8, 15], np.float32))
-    return 'features of ImageNet_train are 16 wide, those of cub_200 15'
+    return 'features of ImageNet_train have dimension 16, those of cub_200 15'
 
 
 def not_finite(folder):
     means = np.load(folder / 'cub_200.npy')
     means[3, 2] = np.nan
     np.save(folder / 'cub_200.npy', means)
-    return 'cub_200: the feature of class 3 is not finite'
+    return 'cub_200: the mean of class 3 is not finite'
 
 
 def empty_class(folder):

@@ -21,15 +21,17 @@ from slim.nets import nets_factory
 SMALL = ('--depth_multiplier=0.25', '--eval_image_size=75')
 
 
-def test_help_teaches_every_flag_without_tensorflow(root, run_script, without_tensorflow):
+def test_help_describes_every_flag_without_tensorflow(root, run_script, without_tensorflow):
     result = run_script('eval.py', '--help', env=without_tensorflow)
     assert (result.returncode, result.stderr) == (0, '')
     assert 'python eval.py --dataset_name=cub_200 --checkpoint_path=' in result.stdout
-    defined = re.findall(r"DEFINE_\w+\(\s*'(\w+)'", (root / 'eval.py').read_text())
-    of_2018 = 'checkpoint_path eval_dir dataset_dir dataset_name dataset_split_name model_name '
-    of_2018 += 'preprocessing_name eval_image_size labels_offset batch_size max_num_batches '
-    of_2018 += 'num_preprocessing_threads'
-    for flag in {*defined, *of_2018.split(), 'once', 'timeout_secs', 'weights'}:
+    source = (root / 'eval.py').read_text().replace("'image_size'", "'eval_image_size'")
+    defined = re.findall(r"(?:DEFINE_\w+\(|define\(\s*CONFIG,)\s*'(\w+)'", source)
+    assert len(defined) == 21
+    original = 'checkpoint_path eval_dir dataset_dir dataset_name dataset_split_name model_name '
+    original += 'preprocessing_name eval_image_size labels_offset batch_size max_num_batches '
+    original += 'num_preprocessing_threads'
+    for flag in {*defined, *original.split(), 'once', 'timeout_secs', 'weights'}:
         assert re.search(rf'^  --(\[no\])?{flag}\b', result.stdout, re.M), flag
 
 
@@ -41,9 +43,12 @@ def test_help_teaches_every_flag_without_tensorflow(root, run_script, without_te
         (['--weights=best'], ['best', 'average', 'raw']),
         (['--batch_size=0'], ['batch_size']),
         (['--timeout_secs=soon'], ['timeout_secs', 'soon']),
-        (['--moving_average_decay=0.99'], ['--moving_average_decay of 2018 is gone', '--weights']),
-        (['--master', 'local'], ['--master of 2018 is gone', 'TF_CONFIG']),
-        (['--quantize'], ['--quantize of 2018 is gone']),
+        (
+            ['--moving_average_decay=0.99'],
+            ['--moving_average_decay of the original code was removed', '--weights'],
+        ),
+        (['--master', 'local'], ['--master of the original code was removed', 'TF_CONFIG']),
+        (['--quantize'], ['--quantize of the original code was removed']),
         (['--checkpoint_path='], ['--checkpoint_path is required']),
         (['--checkpoint_path=a,,b'], ['--checkpoint_path=a,,b has an empty entry']),
         (['--checkpoint_path=c', '--model_name='], ['--model_name is required']),
@@ -75,7 +80,7 @@ def test_mistakes_in_flags_get_one_line_without_tensorflow(
         (['--dataset_dir=nowhere', '--dataset_name=nabirds'], ['nowhere/nabirds is missing']),
     ],
 )
-def test_a_dataset_that_is_not_there_gets_one_line_without_tensorflow(
+def test_a_missing_dataset_gets_one_line_without_tensorflow(
     run_script, failure, without_tensorflow, photos_dir, arguments, parts
 ):
     given = (f'--dataset_dir={photos_dir}', '--checkpoint_path=c', *arguments)
@@ -96,7 +101,7 @@ def test_a_folder_without_checkpoints_gets_one_line(run_script, failure, flags, 
     assert not (tmp_path / 'e').exists()
 
 
-def test_it_evaluates_what_a_training_beside_it_writes_and_ends_at_once(
+def test_it_evaluates_a_training_in_parallel_and_stops_at_once(
     start_script, flags, tiny_flags, tmp_path
 ):
     folder = tmp_path / 'trained'
@@ -116,7 +121,7 @@ def test_it_evaluates_what_a_training_beside_it_writes_and_ends_at_once(
         '--save_interval_secs=2',
         '--max_checkpoints=0',
     )
-    # Step 0, one in the midst of training, and one more.
+    # Step 0, one during training, and one more.
     evaluation.wait_until(lambda: evaluation.stdout.count('\n') >= 3)
     assert training.end(signal.SIGTERM) == 128 + signal.SIGTERM
     last = int(re.search(r'stopped at step (\d+)\n', training.stderr).group(1))
@@ -134,7 +139,7 @@ def test_it_evaluates_what_a_training_beside_it_writes_and_ends_at_once(
     assert 'Traceback' not in training.stderr + evaluation.stderr
 
 
-def test_a_signal_ends_it_at_once_while_it_waits_and_while_it_evaluates(
+def test_a_signal_stops_it_at_once_while_it_waits_and_while_it_evaluates(
     start_script, flags, trained, tmp_path
 ):
     waiting = start_script('eval.py', *flags, f'--checkpoint_path={tmp_path}')
@@ -149,7 +154,7 @@ def test_a_signal_ends_it_at_once_while_it_waits_and_while_it_evaluates(
         assert 'Traceback' not in script.stderr
 
 
-def test_it_ends_well_after_the_given_time_without_a_new_checkpoint(run_script, flags, trained):
+def test_it_stops_after_the_timeout_without_a_new_checkpoint(run_script, flags, trained):
     given = (*flags, f'--checkpoint_path={trained}', '--timeout_secs=1')
     result = run_script('eval.py', *given)
     assert result.returncode == 0, result.stderr
@@ -158,7 +163,7 @@ def test_it_ends_well_after_the_given_time_without_a_new_checkpoint(run_script, 
     assert all(line.endswith(' on 32 images') for line in lines)
 
 
-def test_twelve_crops_and_an_ensemble_end_by_themselves_with_table_and_curves(
+def test_twelve_crops_and_an_ensemble_are_evaluated_once_with_table_and_events(
     run_script, flags, trained, tmp_path
 ):
     twelve = run_script(
@@ -167,7 +172,7 @@ def test_twelve_crops_and_an_ensemble_end_by_themselves_with_table_and_curves(
     assert twelve.returncode == 0, twelve.stderr
     assert re.fullmatch(r'step 3: eval/Accuracy\[.* on 32 images\n', twelve.stdout)
 
-    # The newest of a folder, a checkpoint by name, each with a size of its own.
+    # The newest checkpoint of a folder and a checkpoint by name, with different image sizes.
     ensemble = run_script(
         'eval.py',
         *flags,
@@ -191,7 +196,7 @@ def test_twelve_crops_and_an_ensemble_end_by_themselves_with_table_and_curves(
     assert make_ndarray(event.tensor_proto) == pytest.approx(accuracy, abs=1e-4)
 
 
-def test_the_recipe_keeps_results_of_different_kinds_apart(root, tmp_path):
+def test_eval_sh_separates_results_of_different_kinds(root, tmp_path):
     def arguments(**knobs):
         result = subprocess.run(
             ['bash', root / 'eval.sh'],
@@ -208,15 +213,15 @@ def test_the_recipe_keeps_results_of_different_kinds_apart(root, tmp_path):
     status, given = arguments(MODEL_DIR='a,b', EVAL_DIR='c')
     assert status == 0 and {'--checkpoint_path=a,b', '--eval_dir=c'} < set(given)
     status, (line, *_) = arguments(MODEL_DIR='a,b')
-    assert status == 1 and 'EVAL_DIR: say where the results of a,b go' in line
+    assert status == 1 and 'EVAL_DIR: set it to a folder for the results of a,b' in line
 
 
-# From here on in this process, which has TensorFlow already: what eval.py calls.
+# The remaining tests call the library in this process, which has imported TensorFlow already.
 
 
 @pytest.fixture(scope='session')
 def evaluator(tiny_config):
-    """`evaluator(data_dir, **changes)` evaluates the small network on the photographs."""
+    """`evaluator(data_dir, **changes)` creates an evaluator of the small network."""
     from slim.learning import evaluation
 
     def create(data_dir, split='validation', **changes):
@@ -229,13 +234,13 @@ def evaluator(tiny_config):
 
 
 def message(function, *arguments, **keywords):
-    """The message of the `UserError` with which a call is refused, in one line."""
+    """Returns the message of the `UserError` that a call raises, in one line."""
     with pytest.raises(UserError) as caught:
         function(*arguments, **keywords)
     return ' '.join(str(caught.value).split())
 
 
-def test_each_image_counts_once_whatever_the_batch_size(evaluator, data_dir, trained):
+def test_each_image_counts_once_for_any_batch_size(evaluator, data_dir, trained):
     path = str(trained / 'model.ckpt-3')
     results = [evaluator(data_dir, 'train', batch_size=size).evaluate(path) for size in (7, 100)]
     for result in results:
@@ -246,7 +251,7 @@ def test_each_image_counts_once_whatever_the_batch_size(evaluator, data_dir, tra
     for field in ('correct', 'in_top_5'):
         seven, hundred = (getattr(result, field) for result in results)
         np.testing.assert_array_equal(seven, hundred)
-    # Neither all nor none, or equality would mean nothing.
+    # Neither all nor none: equality is informative.
     assert 0 < results[0].in_top_5.sum() < 96
 
 
@@ -258,7 +263,7 @@ def test_each_image_counts_once_whatever_the_batch_size(evaluator, data_dir, tra
         ({'model_name': 'inceptionv3'}, ['unknown network', 'did you mean inception_v3']),
     ],
 )
-def test_a_configuration_that_cannot_be_evaluated_is_refused(evaluator, data_dir, changes, parts):
+def test_an_invalid_configuration_is_refused(evaluator, data_dir, changes, parts):
     text = message(evaluator, data_dir, **changes)
     for part in parts:
         assert part in text
@@ -269,13 +274,13 @@ def usual(evaluator, data_dir):
     return evaluator(data_dir)
 
 
-def test_a_checkpoint_that_cannot_be_read_is_refused(usual, trained, tmp_path):
+def test_a_missing_or_truncated_checkpoint_is_refused(usual, trained, tmp_path):
     assert f'no checkpoint {tmp_path}/c' in message(usual.evaluate, f'{tmp_path}/c')
     shutil.copytree(trained, tmp_path / 'copied')
     path = tmp_path / 'copied' / 'model.ckpt-3'
     data = path.with_name(path.name + '.data-00000-of-00001')
     content = data.read_bytes()
-    # Shows the bug that test_train.py's test of truncated checkpoints does.
+    # Triggers the bug of TensorFlow's reader that test_train.py describes.
     data.write_bytes(content[: len(content) // 4])
     assert f'{path} is damaged' in message(usual.evaluate, str(path))
 
@@ -290,12 +295,12 @@ def test_a_checkpoint_of_another_network_is_refused(usual, tmp_path):
     assert 'resnet_v2_50' in text
 
 
-def test_moving_averages_that_are_not_there_are_refused(evaluator, data_dir, trained):
+def test_missing_ema_weights_are_refused(evaluator, data_dir, trained):
     averaging = evaluator(data_dir, weights='average')
-    assert 'no moving averages; use --weights=raw' in message(averaging.evaluate, str(trained))
+    assert 'no EMA weights; use --weights=raw' in message(averaging.evaluate, str(trained))
 
 
-def test_classes_that_do_not_fit_the_checkpoint_name_both_shapes(evaluator, own_data_dir, trained):
+def test_another_number_of_classes_is_refused_with_both_shapes(evaluator, own_data_dir, trained):
     folder = own_data_dir / 'photos'
     manifest = json.loads((folder / 'manifest.json').read_text())
     manifest['class_names'].append('A ninth class')
@@ -310,7 +315,7 @@ def test_classes_that_do_not_fit_the_checkpoint_name_both_shapes(evaluator, own_
 def test_labels_out_of_range_are_refused(evaluator, data_dir, trained, tmp_path):
     from slim.learning import checkpoints
 
-    # A checkpoint that fits the seven classes that are left.
+    # A checkpoint that fits the seven remaining classes.
     checkpoint = checkpoints.Checkpoint(str(trained))
     tensors = {name: checkpoint.read(name) for name in checkpoint.shapes}
     for name in tensors:
@@ -322,7 +327,7 @@ def test_labels_out_of_range_are_refused(evaluator, data_dir, trained, tmp_path)
     assert '--labels_offset' in text
 
 
-def test_a_damaged_shard_is_refused_by_name(evaluator, own_data_dir, trained):
+def test_a_damaged_shard_is_named(evaluator, own_data_dir, trained):
     shard = own_data_dir / 'photos' / 'validation_00001-of-00002.tfrecord'
     content = bytearray(shard.read_bytes())
     middle = len(content) // 2
@@ -333,7 +338,7 @@ def test_a_damaged_shard_is_refused_by_name(evaluator, own_data_dir, trained):
     assert 'convert_dataset.py --dataset_name=photos' in text
 
 
-def test_an_image_that_does_not_decode_is_refused_by_shard_and_number(
+def test_an_image_that_cannot_be_decoded_is_named_by_shard_and_number(
     evaluator, own_data_dir, trained
 ):
     import tensorflow as tf
@@ -341,7 +346,7 @@ def test_an_image_that_does_not_decode_is_refused_by_shard_and_number(
     from slim import files
     from slim.datasets import input_pipeline, tfrecord
 
-    # Whole records, of which the third holds half a JPEG: what no conversion of ours writes.
+    # Valid records, the third of which holds half a JPEG; the conversion never writes such records.
     shard = own_data_dir / 'photos' / 'validation_00000-of-00002.tfrecord'
     examples = [record.numpy() for record in tf.data.TFRecordDataset(str(shard))]
     encoded, label = input_pipeline.parse_example(examples[2])
@@ -385,7 +390,7 @@ def test_a_folder_that_cannot_be_written_is_an_error_that_names_it(data_dir, tmp
     counts = np.full(8, 4)
     result = evaluation.Evaluation(5, counts, counts, counts)
     dataset = load_dataset(str(data_dir), 'photos', 'validation')
-    # Of an OSError with a file name, slim.command_line makes the one line.
+    # slim.command_line prints an OSError with a file name in one line.
     with pytest.raises(NotADirectoryError) as caught:
         evaluation.report(result, dataset, str(tmp_path / 'file' / 'e'))
     assert caught.value.filename == str(tmp_path / 'file' / 'e')
@@ -396,10 +401,10 @@ def test_a_folder_that_cannot_be_written_is_an_error_that_names_it(data_dir, tmp
 
 @pytest.fixture(scope='session')
 def softmax_by_hand(data_dir):
-    """`softmax_by_hand(path, size, crop)`: the validation images' labels and their mean softmax.
+    """`softmax_by_hand(path, size, crop)` returns labels and mean softmax of the validation images.
 
-    `crop` makes of a photograph, uint8 [., ., 3], the images to average over: float32 [crops, size,
-    size, 3]. Each photograph passes alone through a network of its own; float64 [images, classes].
+    `crop` maps a photograph, uint8 [height, width, 3], to the images to average over, float32
+    [crops, size, size, 3]. Each photograph is processed separately; float64 [images, classes].
     """
     import tensorflow as tf
 
@@ -422,8 +427,8 @@ def softmax_by_hand(data_dir):
             models[size] = model.named_variables(), logits
         variables, logits = models[size]
         checkpoint = checkpoints.Checkpoint(str(path))
-        averages = checkpoints.choose_weights(checkpoint, 'auto')
-        checkpoints.restore(variables, checkpoint, use_averages=averages)
+        use_ema = checkpoints.use_ema_weights(checkpoint, 'auto')
+        checkpoints.restore(variables, checkpoint, use_ema=use_ema)
         means = []
         for photo in photos:
             powers = np.exp(logits(tf.constant(crop(photo, size))).numpy().astype(np.float64))
@@ -435,7 +440,7 @@ def softmax_by_hand(data_dir):
 
 @pytest.fixture(scope='session')
 def mild(trained, tmp_path_factory):
-    """As `trained`, with classifiers that are not so sure: no class has all of the probability."""
+    """Like `trained`, with less confident classifiers: no class has a probability of 1."""
     from slim.learning import checkpoints
 
     folder = tmp_path_factory.mktemp('mild')
@@ -450,7 +455,7 @@ def mild(trained, tmp_path_factory):
 
 
 def one_crop(style):
-    """As evaluation has it: (photograph, size) -> float32 [1, size, size, 3]."""
+    """The preprocessing of evaluation: (photograph, size) -> float32 [1, size, size, 3]."""
     from slim.preprocessing import preprocessing_factory
 
     preprocess = preprocessing_factory.get_preprocessing(style, is_training=False)
@@ -458,7 +463,7 @@ def one_crop(style):
 
 
 def twelve_crops(photo, size):
-    """In Inception's style, of plain slices: float32 [12, size, size, 3]."""
+    """The 12 crops with Inception's preprocessing, by slicing: float32 [12, size, size, 3]."""
     import tensorflow as tf
 
     top, left = (int(side * 0.0625) for side in photo.shape[:2])
@@ -479,7 +484,7 @@ def twelve_crops(photo, size):
 
 
 def scores_of(evaluator, *paths):
-    """(labels [images], scores [images, classes]) of an evaluator, and whether its ranks fit."""
+    """Returns labels [images] and scores [images, classes] of an evaluator; checks its ranks."""
     evaluator.restore(*(str(path) for path in paths))
     labels, scores, correct, top_5 = map(np.concatenate, zip(*evaluator.predictions(), strict=True))
     ranks = (scores > scores[np.arange(len(labels)), labels][:, None]).sum(1)
@@ -492,19 +497,19 @@ def test_twelve_crops_have_the_mean_softmax_of_twelve_images(
     evaluator, data_dir, mild, softmax_by_hand
 ):
     path = mild / 'model.ckpt-3'
-    # Five images a batch, of 32.
+    # Five of the 32 images per batch.
     labels, scores = scores_of(evaluator(data_dir, num_crops=12, batch_size=60), path)
     want_labels, want = softmax_by_hand(path, 75, twelve_crops)
     np.testing.assert_array_equal(labels, want_labels)
     np.testing.assert_allclose(np.exp(scores), want, rtol=1e-4)
-    # A mean over fewer would not pass for it.
+    # A single crop gives other values.
     _, of_one = softmax_by_hand(path, 75, one_crop('inception'))
     assert np.median(np.abs(want / of_one - 1)) > 1e-2
 
 
 @pytest.fixture
 def twin(monkeypatch):
-    """Name of a network that is Inception-V3 on VGG's preprocessing."""
+    """Name of a network that is Inception-V3 with VGG's preprocessing."""
     row = dataclasses.replace(nets_factory.get_network('inception_v3'), preprocessing='vgg')
     monkeypatch.setitem(nets_factory.NETWORKS, 'twin', row)
     return 'twin'
@@ -522,7 +527,7 @@ def test_an_ensemble_has_the_mean_softmax_of_its_members(
     np.testing.assert_allclose(np.exp(scores), (want + other) / 2, rtol=1e-4)
     assert np.median(np.abs(other / want - 1)) > 1e-2
 
-    # Its figures are of those scores, and of the larger step wherever that stands.
+    # The metrics are computed from these scores; the step is the largest, in any order.
     result = together.evaluate(str(first), str(second))
     hits = labels[scores.argmax(1) == labels]
     np.testing.assert_array_equal(result.correct, np.bincount(hits, minlength=8))
@@ -535,10 +540,10 @@ def pair(evaluator, data_dir):
     return evaluator(data_dir, model_name=('inception_v3', 'inception_v3'))
 
 
-def test_a_checkpoint_twice_is_as_good_as_once(usual, pair, trained):
+def test_an_ensemble_of_a_checkpoint_with_itself_changes_nothing(usual, pair, trained):
     import tensorflow as tf
 
-    # One that is so sure that most classes have no probability left in float32.
+    # So confident that most probabilities underflow in float32.
     path = str(trained / 'model.ckpt-3')
     once, twice = usual.evaluate(path), pair.evaluate(path, path)
     for field in ('step', 'images', 'correct', 'in_top_5'):
@@ -547,12 +552,12 @@ def test_a_checkpoint_twice_is_as_good_as_once(usual, pair, trained):
     _, scores = scores_of(pair, path, path)
     np.testing.assert_allclose(scores, tf.nn.log_softmax(logits), rtol=1e-5, atol=1e-6)
     assert (np.exp(scores) == 0).mean() > 0.5
-    # Alone it ranks by its logits, in an ensemble by softmax.
+    # A single network is ranked by its logits, an ensemble by softmax.
     assert np.abs(logits - scores).max() > 1
 
 
 @pytest.mark.parametrize(('batch_size', 'images'), [(11, [1, 1, 1]), (35, [2, 2, 2])])
-def test_a_batch_is_as_many_crops_as_asked_for(
+def test_the_batch_size_is_a_number_of_crops(
     evaluator, data_dir, trained, monkeypatch, batch_size, images
 ):
     from slim.learning import ensemble
@@ -569,12 +574,12 @@ def test_a_batch_is_as_many_crops_as_asked_for(
     built = len(traced)
     twelve.restore(str(trained))
     assert [len(labels) for labels, *_ in twelve.predictions()] == images
-    # All crops pass through the network together.
+    # All crops are processed as one batch.
     assert traced[built:] == [(None, 75, 75, 3)]
     assert twelve.evaluate(str(trained)).num_images == sum(images)
 
 
-def test_what_a_member_lacks_is_told_of_that_member(pair, trained, tmp_path):
+def test_errors_of_an_ensemble_name_the_member_s_checkpoint(pair, trained, tmp_path):
     from slim.learning import checkpoints
 
     missing = f'{tmp_path}/model.ckpt-7'
@@ -587,14 +592,14 @@ def test_what_a_member_lacks_is_told_of_that_member(pair, trained, tmp_path):
     assert text == f'{bad}: the logits are not finite'
 
 
-def test_the_depth_multiplier_is_for_the_members_that_have_one(
+def test_the_depth_multiplier_applies_to_members_that_have_one(
     evaluator, data_dir, trained, monkeypatch
 ):
     row = nets_factory.get_network('inception_v3')
     fixed = dataclasses.replace(row, has_depth_multiplier=False)
     monkeypatch.setitem(nets_factory.NETWORKS, 'fixed', fixed)
     assert 'no such parameter' in message(evaluator, data_dir, model_name='fixed')
-    # The first takes a checkpoint of a quarter of the channels, the second asks for them all.
+    # The checkpoint with a quarter of the channels fits the first member, not the second.
     mixed = evaluator(data_dir, model_name=('inception_v3', 'fixed'))
     text = message(mixed.evaluate, str(trained), str(trained))
     assert re.search(r'BatchNorm/beta has shape \[16\], the network needs \[32\]', text)

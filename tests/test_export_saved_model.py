@@ -1,24 +1,27 @@
 import dataclasses
+import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 
+from slim import configs
 from slim.datasets import split_lists
 from slim.errors import UserError
 
-WIDTH = 2048 // 4
+FEATURE_DIM = 2048 // 4
 
 
-def test_help_teaches_every_flag_without_tensorflow(root, run_script, without_tensorflow):
+def test_help_describes_every_flag_without_tensorflow(root, run_script, without_tensorflow):
     result = run_script('export_saved_model.py', '--help', env=without_tensorflow)
     assert (result.returncode, result.stderr) == (0, '')
     assert "tf.saved_model.load('exports/" in result.stdout
-    defined = re.findall(r"DEFINE_\w+\(\s*'(\w+)'", (root / 'export_saved_model.py').read_text())
+    source = (root / 'export_saved_model.py').read_text()
+    defined = re.findall(r"(?:DEFINE_\w+\(|define\(\s*CONFIG,)\s*'(\w+)'", source)
+    assert len(defined) == 9
     wanted = 'checkpoint_path export_dir model_name depth_multiplier image_size end_point weights'
     for flag in {*defined, *wanted.split()}:
         assert re.search(rf'^  --(\[no\])?{flag}\b', result.stdout, re.M), flag
@@ -66,22 +69,22 @@ def exported(run_script, trained, photos_dir, tmp_path_factory):
     )
     assert result.returncode == 0, result.stderr
     assert result.stdout == (
-        f'{folder}: inception_v3 for images of 75x75, features {WIDTH} wide, 8 classes\n'
+        f'{folder}: inception_v3 for images of 75x75, features of dimension {FEATURE_DIM}, '
+        '8 classes\n'
     )
     return folder
 
 
 @pytest.fixture(scope='session')
 def source(trained, tiny_config):
-    """The same network as `feature_extraction.py` and the evaluation have it, with classifier."""
+    """The same network as in feature extraction, with its classifier."""
     from slim.learning import feature_sources
 
-    return feature_sources.CheckpointSource(
-        str(trained), depth_multiplier=0.25, image_size=75, num_classes=8
-    )
+    config = configs.ExtractionConfig(str(trained), depth_multiplier=0.25, image_size=75)
+    return feature_sources.CheckpointSource(config, num_classes=8)
 
 
-# Stands alone: neither this project nor tf-slim is there.
+# Runs without this project and tf-slim.
 LOAD = """
 import sys
 import numpy as np
@@ -107,7 +110,7 @@ np.savez(sys.argv[3], **{key: np.asarray(value) for key, value in results.items(
 
 @pytest.fixture(scope='session')
 def loaded(exported, tmp_path_factory):
-    """What the SavedModel gives in a process that knows only TensorFlow; the images first."""
+    """Images, and the outputs of the SavedModel for them in a process that has only TensorFlow."""
     folder = tmp_path_factory.mktemp('loaded')
     images = np.random.default_rng(0).uniform(0, 1, [5, 75, 75, 3]).astype(np.float32)
     np.save(folder / 'images.npy', images)
@@ -119,17 +122,17 @@ def loaded(exported, tmp_path_factory):
 
 
 def close(actual, desired):
-    """Compares two arrays of features or logits: equal but for the last bits."""
-    # In a process without this project TensorFlow may take other kernels.
+    """Checks that two arrays of features or logits are equal except for the last bits."""
+    # In a process without this project TensorFlow may use other kernels.
     np.testing.assert_allclose(actual, desired, rtol=1e-5, atol=1e-5 * np.abs(desired).max())
 
 
-def test_it_needs_nothing_but_tensorflow_and_gives_the_network_s_outputs(loaded, source):
+def test_it_needs_only_tensorflow_and_returns_the_network_s_outputs(loaded, source):
     images, results = loaded
     assert results['modules'].size == 0
     features, logits = source.outputs(images * 2 - 1)
     features, logits = features.numpy(), logits.numpy()
-    assert features.shape == (5, WIDTH) and logits.shape == (5, 8)
+    assert features.shape == (5, FEATURE_DIM) and logits.shape == (5, 8)
     assert features.std(axis=0).max() > 1e-3  # Different images have different features.
     for key in (
         'features',
@@ -145,7 +148,7 @@ def test_it_needs_nothing_but_tensorflow_and_gives_the_network_s_outputs(loaded,
     assert sum('->' in key for key in results) == 4
 
 
-def test_its_variables_keep_their_names_and_the_labels_go_along(
+def test_its_variables_keep_their_names_and_the_labels_are_included(
     exported, loaded, source, photos_dir
 ):
     _, results = loaded
@@ -158,38 +161,43 @@ def test_its_variables_keep_their_names_and_the_labels_go_along(
 
 
 def test_features_extracted_from_it_are_those_of_the_checkpoint(
-    run_script, exported, trained, photos_dir, tmp_path
+    run_script, exported, trained, photos_dir, tmp_path, caplog
 ):
+    from slim.learning import extraction
+
     given = (
         f'--dataset_dir={photos_dir}',
         '--dataset_name=photos',
         '--dataset_split_names=validation',
         f'--feature_dir={tmp_path}',
     )
-    network = ('--depth_multiplier=0.25', '--image_size=75')
-    from_checkpoint = run_script(
-        'feature_extraction.py', *given, *network, f'--checkpoint_path={trained}'
-    )
-    assert from_checkpoint.returncode == 0, from_checkpoint.stderr
     from_export = run_script('feature_extraction.py', *given, f'--saved_model={exported}/')
     assert from_export.returncode == 0, from_export.stderr
     path = tmp_path / exported.name / 'photos_feature_val.npy'
     assert from_export.stdout == f'{path}\n'
-    expected = np.load(tmp_path / f'{trained.name}-3' / 'photos_feature_val.npy')
+
+    def extract(folder, **source):
+        extractor = extraction.Extractor(configs.ExtractionConfig(**source))
+        dataset = str(photos_dir / 'photos'), 'photos', 'validation'
+        return extractor.extract(*dataset, str(tmp_path / folder))
+
+    network = {'depth_multiplier': 0.25, 'image_size': 75}
+    expected = np.load(extract('from checkpoint', checkpoint_path=str(trained), **network))
     features = np.load(path)
-    assert features.shape == (32, WIDTH)
+    assert features.shape == (32, FEATURE_DIM)
     close(features, expected)
     listed = split_lists.read_list(str(photos_dir / 'photos' / 'val.txt'))
     labels = np.load(tmp_path / exported.name / 'photos_label_val.npy')
     assert labels.tolist() == [image.label for image in listed]
 
     written = path.stat().st_mtime_ns
-    again = run_script('feature_extraction.py', *given, f'--saved_model={exported}')
-    assert f'{path} is already there' in again.stderr
+    caplog.set_level('INFO', 'slim')
+    assert extract(exported.name, saved_model=str(exported)) == str(path)
+    assert f'{path} already exists' in caplog.text
     assert path.stat().st_mtime_ns == written
 
 
-def test_images_are_mapped_to_what_the_network_expects(source, monkeypatch):
+def test_images_are_mapped_to_the_range_of_the_network(source, monkeypatch):
     import tensorflow as tf
 
     from slim.learning import export
@@ -209,24 +217,35 @@ def without_classifier(trained, tmp_path):
 
     from slim.learning import checkpoints
 
-    whole = checkpoints.Checkpoint(str(trained))
-    tensors = {name: whole.read(name) for name in whole.shapes if '/Logits/' not in name}
+    complete = checkpoints.Checkpoint(str(trained))
+    tensors = {name: complete.read(name) for name in complete.shapes if '/Logits/' not in name}
     tensors = {name: tf.constant(value) for name, value in tensors.items()}
     return checkpoints.save(str(tmp_path / 'headless'), tensors, 3)
 
 
 def test_a_checkpoint_without_a_classifier_gives_features_only(
-    without_classifier, source, photos_dir, tmp_path
+    without_classifier, source, photos_dir, tmp_path, monkeypatch
 ):
     import tensorflow as tf
 
     from slim.learning import export
 
-    config = export.ExportConfig(without_classifier, 'inception_v3', image_size=75)
+    config = configs.ExportConfig(without_classifier, 'inception_v3', image_size=75)
     labels = str(photos_dir / 'photos' / 'labels.txt')
     with pytest.raises(UserError, match='has no classifier; leave out --dataset_name'):
         export.export(config, str(tmp_path / 'export'), labels)
+
+    # A process killed at any moment until the final rename leaves nothing under the final name.
+    def rename(old, new):
+        assert (os.path.basename(old), new) == ('export.unfinished', str(tmp_path / 'export'))
+        assert sorted(os.listdir(tmp_path)) == ['export.unfinished', 'headless']
+        renamed.append(new)
+        real_rename(old, new)
+
+    renamed, real_rename = [], os.rename
+    monkeypatch.setattr(os, 'rename', rename)
     export.export(config, str(tmp_path / 'export'))
+    assert renamed == [str(tmp_path / 'export')]
     model = tf.saved_model.load(str(tmp_path / 'export'))
     assert set(model.signatures) == {'serving_default', 'image_feature_vector'}
     images = np.random.default_rng(2).uniform(0, 1, [2, 75, 75, 3]).astype(np.float32)
@@ -241,16 +260,16 @@ def test_a_checkpoint_without_a_classifier_gives_features_only(
         ({'checkpoint_path': 'nowhere/c.ckpt'}, 'no checkpoint nowhere/c.ckpt'),
         ({'image_size': 50}, '50x50 .*too small'),
         ({'end_point': 'Mixed_7d'}, 'no end point Mixed_7d'),
-        ({'weights': 'average'}, 'no moving averages'),
+        ({'weights': 'average'}, 'no EMA weights'),
         ({'depth_multiplier': 0.5}, 'has shape .*--depth_multiplier'),
     ],
 )
-def test_what_cannot_be_exported_is_refused(trained, tiny_config, tmp_path, changes, message):
+def test_an_invalid_export_is_refused(trained, tiny_config, tmp_path, changes, message):
     from slim.learning import export
 
     given = {'checkpoint_path': str(trained), 'image_size': 75, **changes}
     with pytest.raises(UserError, match=message):
-        export.export(export.ExportConfig(**given), str(tmp_path / 'export'))
+        export.export(configs.ExportConfig(**given), str(tmp_path / 'export'))
     assert not list(tmp_path.iterdir())
 
 
@@ -264,30 +283,9 @@ def test_labels_of_another_dataset_and_an_unknown_network_are_refused(
     shutil.copy(photos_dir / 'photos' / 'labels.txt', tmp_path)
     with open(tmp_path / 'labels.txt', 'a') as file:
         file.write('8:ninth\n')
-    config = export.ExportConfig(str(trained), image_size=75)
+    config = configs.ExportConfig(str(trained), image_size=75)
     with pytest.raises(UserError, match='labels.txt has 9 classes, .*model.ckpt-3 has 8'):
         export.export(config, str(tmp_path / 'export'), str(tmp_path / 'labels.txt'))
-    path = checkpoints.save(str(tmp_path / 'stranger'), {'lstm/kernel': tf.zeros([1])}, 0)
+    path = checkpoints.save(str(tmp_path / 'unknown'), {'lstm/kernel': tf.zeros([1])}, 0)
     with pytest.raises(UserError, match='of no known network; see inspect_checkpoint.py'):
-        export.export(export.ExportConfig(path), str(tmp_path / 'export'))
-
-
-# Runs a script that waits where it would give the finished folder its name.
-RUN_UP_TO_THE_NAME = """
-import os, runpy, sys, time
-sys.path.insert(0, sys.argv[1])
-os.rename = lambda source, target: (print(source, flush=True), time.sleep(600))
-sys.argv = sys.argv[2:]
-runpy.run_path(sys.argv[0], run_name='__main__')
-"""
-
-
-def test_a_killed_export_leaves_nothing_under_its_name(root, start_script, trained, tmp_path):
-    folder = tmp_path / 'exports' / 'model'
-    given = ('--image_size=75', f'--checkpoint_path={trained}', f'--export_dir={folder}')
-    script = str(root / 'export_saved_model.py')
-    command = [sys.executable, '-c', RUN_UP_TO_THE_NAME, str(root), script, *given]
-    killed = start_script('export_saved_model.py', command=command)
-    killed.wait_for('model.unfinished')
-    assert killed.end(signal.SIGKILL) == -signal.SIGKILL
-    assert [path.name for path in folder.parent.iterdir()] == ['model.unfinished']
+        export.export(configs.ExportConfig(path), str(tmp_path / 'export'))

@@ -1,3 +1,4 @@
+import json
 import re
 import shutil
 import signal
@@ -9,16 +10,19 @@ import pytest
 from slim import configs
 from slim.datasets import split_lists
 from slim.errors import UserError
+from slim.features import storage
 
-WIDTH = 2048 // 4
+FEATURE_DIM = 2048 // 4
 
 
-def test_help_teaches_every_flag_without_tensorflow(root, run_script, without_tensorflow):
+def test_help_describes_every_flag_without_tensorflow(root, run_script, without_tensorflow):
     result = run_script('feature_extraction.py', '--help', env=without_tensorflow)
     assert (result.returncode, result.stderr) == (0, '')
     assert 'python feature_extraction.py --dataset_name=cub_200' in result.stdout
     assert '_feature_train.npy' in result.stdout
-    defined = re.findall(r"DEFINE_\w+\(\s*'(\w+)'", (root / 'feature_extraction.py').read_text())
+    source = (root / 'feature_extraction.py').read_text()
+    defined = re.findall(r"(?:DEFINE_\w+\(|define\(\s*CONFIG,)\s*'(\w+)'", source)
+    assert len(defined) == 18
     wanted = 'model_name checkpoint_path dataset_name end_point image_size batch_size weights'
     for flag in {*defined, *wanted.split()}:
         assert re.search(rf'^  --(\[no\])?{flag}\b', result.stdout, re.M), flag
@@ -53,7 +57,7 @@ def test_mistakes_get_one_line_without_tensorflow(
 
 @pytest.fixture(scope='session')
 def create(tiny_config, trained):
-    """`create(**changes)` gives the features of a small network."""
+    """`create(**changes)` creates an extractor of a small network's features."""
     from slim.learning import extraction
 
     def create(**changes):
@@ -74,20 +78,20 @@ def extractor(create):
 
 
 def message(function, *arguments, **keywords):
-    """The message of the `UserError` with which a call is refused, in one line."""
+    """Returns the message of the `UserError` that a call raises, in one line."""
     with pytest.raises(UserError) as caught:
         function(*arguments, **keywords)
     return ' '.join(str(caught.value).split())
 
 
 def arrays(folder, split='train'):
-    """Features and labels of a split, as they are on disk."""
+    """Reads the features and labels of a split."""
     kinds = ('feature', 'label')
     return [np.load(folder / f'photos_{kind}_{split}.npy', allow_pickle=False) for kind in kinds]
 
 
-# Runs a script that notes after every batch, rather than every ten seconds, what is on the disk.
-RUN_NOTING_ALL = """
+# Runs a script that flushes rows to disk after every batch instead of every ten seconds.
+RUN_WITH_SYNCS = """
 import runpy, sys
 sys.path.insert(0, sys.argv[1])
 from slim.features import storage
@@ -97,7 +101,7 @@ runpy.run_path(sys.argv[0], run_name='__main__')
 """
 
 
-def test_a_killed_extraction_goes_on_where_it_was(
+def test_a_killed_extraction_is_resumed(
     root, start_script, run_script, photos_dir, trained, create, tmp_path
 ):
     given = (
@@ -106,40 +110,45 @@ def test_a_killed_extraction_goes_on_where_it_was(
         '--dataset_split_names=train',
         f'--checkpoint_path={trained}',
         '--depth_multiplier=0.25',
-        '--image_size=299',  # slow enough to be killed half-way
+        '--image_size=299',  # slow enough to be killed before it ends
         '--batch_size=2',
         f'--feature_dir={tmp_path}',
     )
     folder = tmp_path / f'{trained.name}-3'
-    noted = folder / 'photos_feature_train.npy.rows.unfinished'
+    recorded = folder / 'photos_feature_train.npy.rows.unfinished'
     script = root / 'feature_extraction.py'
-    command = [sys.executable, '-c', RUN_NOTING_ALL, str(root), str(script), *given]
+    command = [sys.executable, '-c', RUN_WITH_SYNCS, str(root), str(script), *given]
     killed = start_script('feature_extraction.py', command=command)
-    killed.wait_until(noted.exists)
-    killed.wait_until(lambda: np.load(noted).sum() >= 16)
+    killed.wait_until(recorded.exists)
+    killed.wait_until(lambda: np.load(recorded).sum() >= 16)
     assert killed.end(signal.SIGKILL) == -signal.SIGKILL
-    done = int(np.load(noted).sum())
+    done = int(np.load(recorded).sum())
     assert 16 <= done < 96
-    # Nobody takes it for whole.
+    # It has no final name yet.
     assert not (folder / 'photos_feature_train.npy').exists()
 
     resumed = run_script('feature_extraction.py', *given)
     assert resumed.returncode == 0, resumed.stderr
-    assert f'going on at image {done} of 96' in resumed.stderr
+    assert f'resuming after {done} of 96 images' in resumed.stderr
     assert sorted(path.name for path in folder.iterdir()) == [
         'photos_feature_train.json',
         'photos_feature_train.npy',
         'photos_label_train.npy',
     ]
-    undisturbed = create(image_size=299)
-    undisturbed.extract(str(photos_dir / 'photos'), 'photos', 'train', str(tmp_path / 'whole'))
-    (features, labels), (expected, expected_labels) = arrays(folder), arrays(tmp_path / 'whole')
+    uninterrupted = create(image_size=299)
+    uninterrupted.extract(
+        str(photos_dir / 'photos'), 'photos', 'train', str(tmp_path / 'uninterrupted')
+    )
+    (features, labels), (expected, expected_labels) = (
+        arrays(folder),
+        arrays(tmp_path / 'uninterrupted'),
+    )
     np.testing.assert_array_equal(labels, expected_labels)
-    # Other batches give other last bits.
+    # The last bits depend on the batches.
     np.testing.assert_allclose(features, expected, rtol=1e-5, atol=1e-6 * expected.max())
 
 
-def test_a_whole_extraction_is_left_alone_and_another_image_size_is_not(
+def test_a_complete_extraction_is_kept_and_another_image_size_rebuilt(
     extractor, create, photos_dir, tmp_path
 ):
     folder = str(photos_dir / 'photos')
@@ -153,13 +162,29 @@ def test_a_whole_extraction_is_left_alone_and_another_image_size_is_not(
     features, labels, written = extract(extractor)
     listed = split_lists.read_list(split_lists.list_path(folder, 'validation'))
     assert labels.tolist() == [image.label for image in listed]
-    assert features.shape == (32, WIDTH)
+    assert features.shape == (32, FEATURE_DIM)
     assert extract(extractor)[2] == written
 
     larger, _, rewritten = extract(create(image_size=107))
     assert rewritten != written
     assert larger.shape == features.shape
     assert np.abs(larger - features).max() > 1e-3
+
+
+def test_an_extraction_killed_after_its_last_row_is_completed(extractor, photos_dir, tmp_path):
+    arguments = str(photos_dir / 'photos'), 'photos', 'validation', str(tmp_path)
+    extractor.extract(*arguments)
+    features, labels = arrays(tmp_path, 'val')
+    # All rows are on disk, but not yet under their final name.
+    path = tmp_path / 'photos_feature_val.npy'
+    provenance = json.loads(path.with_suffix('.json').read_text())
+    writer = storage.FeatureWriter(str(path), *features.shape, provenance)
+    writer.write(np.arange(len(features)), features)
+    writer.sync()
+    path.unlink()
+    extractor.extract(*arguments)
+    for expected, array in zip((features, labels), arrays(tmp_path, 'val'), strict=True):
+        np.testing.assert_array_equal(array, expected)
 
 
 def test_features_do_not_depend_on_the_size_of_the_batch(extractor, create, photos_dir, tmp_path):
@@ -170,9 +195,9 @@ def test_features_do_not_depend_on_the_size_of_the_batch(extractor, create, phot
     np.testing.assert_allclose(usual, odd, rtol=1e-5, atol=1e-6 * odd.max())
 
 
-def test_the_width_is_that_of_the_end_point(create, photos_dir, tmp_path):
+def test_the_dimension_is_that_of_the_end_point(create, photos_dir, tmp_path):
     narrow = create(end_point='MaxPool_5a_3x3')
-    assert narrow.width == 192 // 4
+    assert narrow.feature_dim == 192 // 4
     narrow.extract(str(photos_dir / 'photos'), 'photos', 'validation', str(tmp_path))
     assert arrays(tmp_path, 'val')[0].shape == (32, 48)
 
@@ -183,11 +208,11 @@ def test_the_width_is_that_of_the_end_point(create, photos_dir, tmp_path):
         ({'image_size': 50}, ['50x50', 'too small', '75x75']),
         ({'checkpoint_path': 'nowhere/c.ckpt'}, ['no checkpoint nowhere/c.ckpt']),
         ({'end_point': 'Mixed_7d'}, ['no end point Mixed_7d', 'Mixed_7c']),
-        ({'weights': 'average'}, ['no moving averages', '--weights=raw']),
+        ({'weights': 'average'}, ['no EMA weights', '--weights=raw']),
         ({'depth_multiplier': 0.5}, ['has shape [', 'the network needs [', '--depth_multiplier']),
     ],
 )
-def test_what_cannot_give_features_is_refused(create, changes, parts):
+def test_an_invalid_configuration_is_refused(create, changes, parts):
     text = message(create, **changes)
     for part in parts:
         assert part in text
@@ -207,7 +232,7 @@ def test_an_empty_list_is_refused(extractor, own_photos, tmp_path):
 
 
 @pytest.mark.parametrize('spoil', ['cut', 'replace', 'remove'])
-def test_an_image_that_does_not_decode_is_refused_by_name_and_the_rest_is_kept(
+def test_an_unreadable_image_is_named_and_the_other_features_are_kept(
     extractor, own_photos, tmp_path, spoil
 ):
     listed = split_lists.read_list(str(own_photos / 'val.txt'))
@@ -223,7 +248,7 @@ def test_an_image_that_does_not_decode_is_refused_by_name_and_the_rest_is_kept(
     text = message(extractor.extract, *extract)
     assert text.startswith(f'{image}: the file is ')
     assert not (tmp_path / 'f' / 'photos_feature_val.npy').exists()
-    # Once mended, the same command goes through.
+    # After the image is repaired, the same command succeeds.
     image.write_bytes(content)
     extractor.extract(*extract)
     features, _ = arrays(tmp_path / 'f', 'val')
@@ -247,18 +272,8 @@ def test_a_folder_that_cannot_be_written_gets_one_line(
     assert f'{tmp_path}/file: Not a directory' in line
 
 
-@pytest.mark.parametrize(
-    ('files', 'message'),
-    [
-        ([], 'is not the folder of a SavedModel: it has no saved_model.pb'),
-        (['saved_model.pb'], 'cannot be loaded'),
-    ],
-)
-def test_what_is_no_saved_model_gets_one_line(
-    run_script, failure, photos_dir, tmp_path, files, message
-):
-    for name in files:
-        (tmp_path / name).write_text('<html>Not found</html>')
+def test_a_damaged_saved_model_gets_one_line(run_script, failure, photos_dir, tmp_path):
+    (tmp_path / 'saved_model.pb').write_text('<html>Not found</html>')
     result = run_script(
         'feature_extraction.py',
         '--dataset_name=photos',
@@ -266,5 +281,5 @@ def test_what_is_no_saved_model_gets_one_line(
         f'--saved_model={tmp_path}',
         f'--feature_dir={tmp_path}/f',
     )
-    assert f'{tmp_path} {message}' in failure(result, lines=1)
+    assert f'{tmp_path} cannot be loaded' in failure(result, lines=1)
     assert not (tmp_path / 'f').exists()

@@ -163,7 +163,7 @@ def other_length(folder):
 
 def no_labels(folder):
     (folder / 'birds_label_val.npy').unlink()
-    return 'birds_label_val.npy is not there'
+    return 'birds_label_val.npy is missing'
 
 
 def objects(folder):

@@ -1,4 +1,4 @@
-"""The whole chain on real photographs, each script in a process of its own as a user runs it."""
+"""The whole chain on real photographs; each script runs in its own process, as for a user."""
 
 import csv
 import re
@@ -17,12 +17,12 @@ from slim.quiet_import import import_tensorflow
 STEPS, FINE_TUNING_STEPS = 150, 8
 BATCH_SIZE, IMAGE_SIZE = 16, 107
 NUM_CLASSES, TRAIN_IMAGES, VAL_IMAGES = 8, 96, 32
-WIDTH = 2048 // 4
+FEATURE_DIM = 2048 // 4
 
 
 @dataclass
 class Job:
-    """What the chain left behind: folders, and what the two evaluations printed."""
+    """Results of the chain: folders, and the output of the two evaluations."""
 
     dataset: Path
     trained: Path
@@ -35,10 +35,10 @@ class Job:
 
 @pytest.fixture(scope='module')
 def job(photos_dir, run_script, tmp_path_factory):
-    place = tmp_path_factory.mktemp('job')
-    data = place / 'data'
+    folder = tmp_path_factory.mktemp('job')
+    data = folder / 'data'
     shutil.copytree(photos_dir, data)
-    trained, evaluated, fine_tuned = place / 'trained', place / 'evaluated', place / 'fine_tuned'
+    trained, evaluated, fine_tuned = folder / 'trained', folder / 'evaluated', folder / 'fine_tuned'
 
     def run(script, *arguments):
         given = ('--dataset_name=photos', f'--dataset_dir={data}', *arguments)
@@ -74,33 +74,33 @@ def job(photos_dir, run_script, tmp_path_factory):
         network,
         f'--image_size={IMAGE_SIZE}',
         f'--checkpoint_path={trained}',
-        f'--feature_dir={place / "feature"}',
+        f'--feature_dir={folder / "feature"}',
     )
-    features = place / 'feature' / f'trained-{STEPS}'
+    features = folder / 'feature' / f'trained-{STEPS}'
     return Job(data / 'photos', trained, before, after, evaluated, fine_tuned, features)
 
 
-def figures(printed):
-    """(step, accuracy, recall at 5, images) of the line that an evaluation prints."""
+def metrics(printed):
+    """Returns (step, accuracy, recall at 5, images) from the line that an evaluation prints."""
     pattern = r'step (\d+): eval/Accuracy\[([\d.]+)\] eval/Recall_5\[([\d.]+)\] on (\d+) images\n'
     step, accuracy, recall, images = re.fullmatch(pattern, printed).groups()
     return int(step), float(accuracy), float(recall), int(images)
 
 
-def test_training_lifts_accuracy_from_chance_to_clearly_above_it(job):
-    step, accuracy, recall, images = figures(job.before)
+def test_training_raises_accuracy_clearly_above_chance(job):
+    step, accuracy, recall, images = metrics(job.before)
     assert (step, images) == (0, VAL_IMAGES)
     assert accuracy <= 2.5 / NUM_CLASSES
     assert recall <= 7 / NUM_CLASSES
-    step, accuracy, recall, images = figures(job.after)
+    step, accuracy, recall, images = metrics(job.after)
     assert (step, images) == (STEPS, VAL_IMAGES)
     assert accuracy >= 5 / NUM_CLASSES
     assert recall > 7.5 / NUM_CLASSES
 
 
 @pytest.mark.parametrize('step', [0, STEPS])
-def test_the_table_of_classes_adds_up_to_the_figures_printed(job, step):
-    _, accuracy, recall, _ = figures(job.after if step else job.before)
+def test_the_per_class_table_agrees_with_the_printed_metrics(job, step):
+    _, accuracy, recall, _ = metrics(job.after if step else job.before)
     with open(job.evaluated / f'per_class_accuracy-{step}.csv', newline='') as file:
         rows = list(csv.DictReader(file))
     assert [row['class'] for row in rows] == split_lists.read_labels(str(job.dataset))
@@ -114,7 +114,7 @@ def test_the_table_of_classes_adds_up_to_the_figures_printed(job, step):
 
 
 class Events:
-    """The event files of a folder as TensorBoard reads them."""
+    """Event files of a folder, read as by TensorBoard."""
 
     def __init__(self, folder):
         self._events = EventAccumulator(str(folder), size_guidance={'tensors': 0})
@@ -164,7 +164,7 @@ def test_tensorboard_shows_both_evaluations(job):
     events = Events(job.evaluated)
     assert events.tags('scalars') == {'eval/Accuracy', 'eval/Recall_5'}
     for printed in (job.before, job.after):
-        step, accuracy, recall, _ = figures(printed)
+        step, accuracy, recall, _ = metrics(printed)
         assert events.values('eval/Accuracy')[step] == pytest.approx(accuracy, abs=1e-4)
         assert events.values('eval/Recall_5')[step] == pytest.approx(recall, abs=1e-4)
 
@@ -174,15 +174,15 @@ def read_checkpoint(path):
     return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
 
 
-def test_fine_tuning_the_last_layer_leaves_the_others_and_moves_their_averages(job):
+def test_fine_tuning_the_last_layer_changes_only_statistics_of_the_others(job):
     start = read_checkpoint(job.trained / f'model.ckpt-{STEPS}')
     first = read_checkpoint(job.fine_tuned / 'model.ckpt-0')
     last = read_checkpoint(job.fine_tuned / f'model.ckpt-{FINE_TUNING_STEPS}')
     assert last['global_step'] == FINE_TUNING_STEPS
-    slots = {name for name in last if name.endswith('/Momentum')}
-    # As in 2018 a scope matches as a part of the name: Logits is the auxiliary head's, too.
-    assert {name.split('/')[1] for name in slots} == {'Logits', 'AuxLogits'}
-    for name in set(last) - slots - {'global_step'}:
+    momenta = {name for name in last if name.endswith('/Momentum')}
+    # As in the original code a scope matches a part of the name: Logits also matches AuxLogits.
+    assert {name.split('/')[1] for name in momenta} == {'Logits', 'AuxLogits'}
+    for name in set(last) - momenta - {'global_step'}:
         if 'Logits' in name:
             assert not np.array_equal(first[name], start[name]) or 'BatchNorm' in name, name
             assert not np.array_equal(last[name], first[name]), name
@@ -192,7 +192,7 @@ def test_fine_tuning_the_last_layer_leaves_the_others_and_moves_their_averages(j
             np.testing.assert_array_equal(last[name], start[name], name)
 
 
-def test_features_are_whole_and_in_the_order_of_the_lists(job):
+def test_features_are_complete_and_in_the_order_of_the_lists(job):
     for split, short, count in (
         ('train', 'train', TRAIN_IMAGES),
         ('validation', 'val', VAL_IMAGES),
@@ -200,7 +200,7 @@ def test_features_are_whole_and_in_the_order_of_the_lists(job):
         images = split_lists.read_list(split_lists.list_path(str(job.dataset), split))
         features = np.load(job.features / f'photos_feature_{short}.npy', allow_pickle=False)
         labels = np.load(job.features / f'photos_label_{short}.npy', allow_pickle=False)
-        assert (features.dtype, features.shape) == (np.float32, (count, WIDTH))
+        assert (features.dtype, features.shape) == (np.float32, (count, FEATURE_DIM))
         assert np.isfinite(features).all()
         assert (features.std(axis=1) > 0).all()
         assert labels.dtype == np.int32
@@ -209,7 +209,7 @@ def test_features_are_whole_and_in_the_order_of_the_lists(job):
     assert not any('unfinished' in name for name in made)
 
 
-def test_features_tell_the_photographs_apart(job):
+def test_features_distinguish_the_classes(job):
     train, val = (
         np.load(job.features / f'photos_feature_{split}.npy') for split in ('train', 'val')
     )
@@ -218,5 +218,5 @@ def test_features_tell_the_photographs_apart(job):
     )
     means = np.stack([train[of_train == label].mean(axis=0) for label in range(NUM_CLASSES)])
     nearest = ((val[:, None] - means) ** 2).sum(axis=2).argmin(axis=1)
-    # Rows in any other order would be at chance, an eighth.
+    # In any other order of the rows, accuracy would be at chance, 1/8.
     assert (nearest == of_val).mean() >= 5 / NUM_CLASSES

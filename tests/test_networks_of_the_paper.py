@@ -1,7 +1,7 @@
-"""A checkpoint of each of the paper's networks, as TensorFlow 1 wrote it, through every script.
+"""A TensorFlow 1 checkpoint of each of the paper's networks is processed by every script.
 
 The scripts' library calls are made in this process, which has imported TensorFlow already; one
-network goes through the scripts themselves.
+network is processed by the scripts themselves.
 """
 
 import numpy as np
@@ -14,17 +14,17 @@ from slim.quiet_import import import_tensorflow
 from tests.reference import deterministic
 
 PAPER = tuple(nets_factory.PAPER_NETWORKS)
-QUICK = ('inception_v3_se',)  # And resnet_v2_50 through the scripts, at the end.
+QUICK = ('inception_v3_se',)  # And resnet_v2_50 by the scripts, at the end.
 SIZE = 75
 AVERAGE = '/ExponentialMovingAverage'
-OLD_CLASSES = 5  # Of the data that the checkpoint was trained on.
+OLD_CLASSES = 5  # Number of classes of the pre-training dataset.
 
 
 def _write_checkpoint(name, num_classes, path):
-    """Has a TF1 graph and its `Saver` write a network with moving averages.
+    """Writes a network with EMA weights by a TF1 graph and its `Saver`.
 
     Returns:
-      Values of all variables by name, the averages' among them, which differ from the raw ones.
+      Values of all variables by name, including the EMA weights, which differ from the raw ones.
     """
     tf = import_tensorflow()
     v1 = tf.compat.v1
@@ -45,7 +45,7 @@ def _write_checkpoint(name, num_classes, path):
             if raw_name != variable_name:
                 value *= random.uniform(0.9, 1.1, value.shape).astype(np.float32)
             values[variable_name] = value
-        # All in one call: each call of a session on so large a graph takes its time.
+        # In a single call: each call of a session with such a large graph is slow.
         session.run(
             [variables[key].initializer for key in values],
             {variables[key].initializer.inputs[1]: value for key, value in values.items()},
@@ -56,10 +56,10 @@ def _write_checkpoint(name, num_classes, path):
 
 @pytest.mark.parametrize(
     'name',
-    # The others take up to a minute each; ./test.sh -m slow
+    # The others take up to a minute each: ./test.sh -m slow
     [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in PAPER],
 )
-def test_goes_through_the_whole_job(name, data_dir, tmp_path):
+def test_every_step_of_the_transfer(name, data_dir, tmp_path):
     tf = import_tensorflow('slim.compat') and import_tensorflow()
     from slim.learning import checkpoints, evaluation, export, extraction, inspection, training
 
@@ -69,7 +69,7 @@ def test_goes_through_the_whole_job(name, data_dir, tmp_path):
     fit = inspection.inspect(str(released)).fits[0]
     assert (fit.network, fit.num_classes, fit.fits) == (name, OLD_CLASSES, True)
 
-    # The last layer anew, for other classes; everything else as it was, from the raw weights.
+    # Trains a new last layer for other classes; everything else keeps its raw weights.
     train, val = (load_dataset(str(data_dir), 'photos', split) for split in ('train', 'validation'))
     config = configs.TrainingConfig(
         model_name=name,
@@ -99,7 +99,7 @@ def test_goes_through_the_whole_job(name, data_dir, tmp_path):
     )
     assert evaluator.evaluate(trained.path).num_images == val.num_images
 
-    # Features, from the averages, in a file; and the same from the exported SavedModel.
+    # Features from the EMA weights, and the same features from the exported SavedModel.
     def extract(into, **source):
         config = configs.ExtractionConfig(image_size=SIZE, **source)
         path = extraction.Extractor(config).extract(
@@ -109,12 +109,12 @@ def test_goes_through_the_whole_job(name, data_dir, tmp_path):
 
     features = extract('features', checkpoint_path=str(released), model_name=name)
     raw = extract('raw', checkpoint_path=str(released), model_name=name, weights='raw')
-    width = 2048 if 'v3' in name or name.startswith('resnet') else 1536
-    assert features.shape == raw.shape == (val.num_images, width)
+    feature_dim = 2048 if 'v3' in name or name.startswith('resnet') else 1536
+    assert features.shape == raw.shape == (val.num_images, feature_dim)
     assert np.abs(features - raw).max() > 1e-3 * np.abs(features).max()
 
     exported = export.export(
-        export.ExportConfig(str(released), image_size=SIZE), str(tmp_path / 'exported')
+        configs.ExportConfig(str(released), image_size=SIZE), str(tmp_path / 'exported')
     )
     assert (exported.model_name, exported.num_classes) == (name, OLD_CLASSES)
     again = extract('again', saved_model=str(tmp_path / 'exported'))
@@ -124,7 +124,7 @@ def test_goes_through_the_whole_job(name, data_dir, tmp_path):
     assert logits['default'].shape == [3, OLD_CLASSES]
 
 
-def test_the_scripts_differ_in_model_name_and_checkpoint_path_alone(data_dir, run_script, tmp_path):
+def test_the_scripts_need_only_model_name_and_checkpoint_path(data_dir, run_script, tmp_path):
     name, released = 'resnet_v2_50', tmp_path / 'resnet_v2_50_iNat_299.ckpt'
     _write_checkpoint(name, 8, released)
     common = (

@@ -1,10 +1,14 @@
-"""The notebooks: as they are committed, and executed in a fresh copy after `./demo.sh data`."""
+"""The notebooks: as committed, and executed in a fresh copy after `./demo.sh data`."""
 
 import base64
 import collections
 import io
+import itertools
+import json
+import math
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -17,45 +21,66 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from slim.experiments import demo_domains, demo_features, notebooks
+from slim.experiments import class_images, notebook_data, notebooks
+from slim.features import class_means, domains
 from tests.slim.experiments import paper_features
 
-MAX_BYTES = 600_000
+MAX_BYTES = 500_000
 
 
 def check_linear_classifier(printed):
-    """The accuracy is far above chance, and no more than one."""
+    """The accuracy is far above chance and at most one."""
     accuracy, chance = map(
         float, re.search(r'accuracy ([\d.]+), chance ([\d.]+)', printed).groups()
     )
     assert chance == pytest.approx(1 / 12, abs=1e-6)
     assert 3 * chance < accuracy <= 1
-    # Of 30 neighbours, and a quarter of all by features that are made in a minute: any share.
-    assert re.search(r'^\d+% of these neighbours are of the class of their query$', printed, re.M)
+    assert 'no comparison: nothing was published for demo in feature/demo' in printed
+    # Of the 5 neighbours of all queries. Chance is 1/12.
+    agreement = re.search(r'^([\d.]+)% of the 5 neighbours of all 480 queries', printed, re.M)
+    assert 100 / 12 < float(agreement[1]) <= 100
     trustworthiness = float(re.search(r'trustworthiness ([\d.]+)', printed)[1])
     assert 0.7 < trustworthiness <= 1
 
 
 def check_domain_similarity(printed):
-    """Own features are not compared with published ones, and what is said fits the tables."""
-    assert 'pictures are left out' not in printed
-    assert 'nothing was published for these features' in printed and 'agree' not in printed
-    pairs = re.findall(r'^mini_\w+ +mini_[\w+]+ +[\d.]+ +(0\.\d+)$', printed, re.M)
-    assert len(pairs) == 21 and all(0 < float(similarity) < 1 for similarity in pairs)
-    found = re.search(r'of 2 sources is the best one for (\d) of 7 targets', printed)
-    centred = float(re.search(r'^all, centred +21 +(-?[\d.]+)', printed, re.M)[1])
-    assert ('similarity foretells' in printed) == (int(found[1]) > 6 and centred > 0)
-    assert len(re.findall(r'^feature/selected/\S+: \d+ classes', printed, re.M)) == 2
+    """The tables are complete and consistent, and there is no comparison with published numbers."""
+    assert 'not shown' not in printed
+    assert 'no comparison: nothing was published for these features' in printed
+    assert 'agree' not in printed
+    assert re.search(r'class_features/demo.npy: 12 classes, dimension \d+$', printed, re.M)
+    assert 'class_features/demo_weight.npy: 50 to 100 images per class' in printed
+    pairs = re.findall(r'^(mini_\w+) +(mini_[\w+]+) +([\d.]+) +(0\.\d+)$', printed, re.M)
+    assert len(pairs) == 21
+    for *_, cost, similarity in pairs:
+        assert float(similarity) == pytest.approx(math.exp(-0.01 * float(cost)), abs=1e-4)
+    supplies = re.findall(r'^(mini_\w+)  +\w[\w -]+  +([\d.]+)  (\d+)% +(\d+)%$', printed, re.M)
+    assert [name for name, *_ in supplies[::2]] == [name for name, *_ in supplies[1::2]]
+    assert len(supplies) == 6
+    for (_, least, *_), (_, greatest, *_) in zip(supplies[::2], supplies[1::2], strict=True):
+        assert float(least) < float(greatest)
+    assert all(int(nature) + int(objects) == 100 for *_, nature, objects in supplies)
+    assert re.search(r'^all, centred +21 +-?[\d.]+', printed, re.M)
+    hits = re.findall(r'^best of (\d) sources: (\d) of 7 targets', printed, re.M)
+    assert [number for number, _ in hits] == ['2', '3']
+    losses = dict(re.findall(r'^(most similar source|always [\w+]+)  +([\d.]+)', printed, re.M))
+    assert list(losses)[0] == 'most similar source' and len(losses) == 4
+    if 'docs/transfer/results.csv' in printed:
+        assert [number for _, number in hits] == ['7', '4']
+        assert (losses['most similar source'], losses['always mini_nature+mini_objects']) == (
+            '0.0217',
+            '0.0110',
+        )
 
 
 @dataclass(frozen=True)
 class Expected:
-    """What a notebook gives.
+    """Expected outputs of a notebook.
 
     Attributes:
-      pictures: how many of each format.
-      check: is given all that it printed, and asserts what must hold of it.
-      makes: folders that are there when it was executed in a fresh copy.
+      pictures: image format -> number of pictures.
+      check: function that gets the printed text and checks it.
+      makes: paths that exist after it was executed in a fresh copy.
     """
 
     pictures: dict[str, int]
@@ -65,12 +90,14 @@ class Expected:
 
 NOTEBOOKS = {
     'DomainSimilarityDemo.ipynb': Expected(
-        {'image/png': 3, 'image/jpeg': 3}, check_domain_similarity
+        {'image/png': 3, 'image/jpeg': 3},
+        check_domain_similarity,
+        tuple(f'feature/demo-400/class_features/demo{end}.npy' for end in ('', '_weight')),
     ),
     'LinearClassifierDemo.ipynb': Expected(
         {'image/png': 2, 'image/jpeg': 2},
         check_linear_classifier,
-        (demo_features.OWN.feature_dir, demo_features.CHECKPOINTS),
+        (notebook_data.NEW_IMAGES.feature_dir, notebook_data.CHECKPOINT_DIR),
     ),
 }
 each_notebook = pytest.mark.parametrize('name', NOTEBOOKS)
@@ -81,11 +108,11 @@ def outputs(notebook):
 
 
 def printed(notebook):
-    return ''.join(one.text for one in outputs(notebook) if one.output_type == 'stream')
+    return ''.join(out.text for out in outputs(notebook) if out.output_type == 'stream')
 
 
 def pictures(notebook):
-    """(format, bytes) of each picture among the outputs."""
+    """Returns (format, bytes) of each picture among the outputs."""
     return [
         (kind, base64.b64decode(content))
         for output in outputs(notebook)
@@ -95,9 +122,9 @@ def pictures(notebook):
 
 
 def check_outputs(notebook, expected):
-    """Asserts that a notebook that was executed shows what it should, and nothing else."""
-    assert not [one for one in outputs(notebook) if one.output_type == 'error']
-    assert not [one for one in outputs(notebook) if one.get('name') == 'stderr']
+    """Checks the outputs of an executed notebook."""
+    assert not [out for out in outputs(notebook) if out.output_type == 'error']
+    assert not [out for out in outputs(notebook) if out.get('name') == 'stderr']
     found = pictures(notebook)
     assert collections.Counter(kind for kind, _ in found) == expected.pictures
     for kind, content in found:
@@ -134,15 +161,15 @@ def test_notebook_is_committed_executed_in_order_and_clean(root, name):
 
 @pytest.fixture(scope='session')
 def after_data_step(root, tmp_path_factory):
-    """A copy of what the repository holds, after `./demo.sh data`; and what that said."""
+    """Returns a copy of the repository after `./demo.sh data`, and what that printed."""
     copy = tmp_path_factory.mktemp('clone') / 'repository'
     listed = ['git', 'ls-files', '-z', '--cached', '--others', '--exclude-standard']
     names = subprocess.run(listed, cwd=root, capture_output=True, check=True).stdout
     for name in os.fsdecode(names).rstrip('\0').split('\0'):
-        if (root / name).is_file():  # It may be deleted, and not yet committed as such.
+        if (root / name).is_file():  # It may be deleted without a commit yet.
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(root / name, copy / name)
-    # An installation that is up to date: this one.
+    # An environment that is up to date: the current one.
     (copy / '.venv' / 'bin').mkdir(parents=True)
     python = copy / '.venv' / 'bin' / 'python'
     python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
@@ -155,9 +182,9 @@ def after_data_step(root, tmp_path_factory):
     return copy, done.stdout
 
 
-def test_the_data_step_makes_the_data_and_no_more(after_data_step):
-    copy, said = after_data_step
-    assert '1/6' in said and '2/6' not in said
+def test_the_data_step_makes_only_the_data(after_data_step):
+    copy, printed_text = after_data_step
+    assert '1/6' in printed_text and '2/6' not in printed_text
     for name in ('demo', 'demo_source'):
         assert (copy / 'data' / name / 'manifest.json').is_file()
         assert len(list((copy / 'data' / name).glob('*.tfrecord'))) == 8
@@ -167,7 +194,7 @@ def test_the_data_step_makes_the_data_and_no_more(after_data_step):
 
 @pytest.fixture
 def no_network(tmp_path, monkeypatch):
-    """For processes that are started: connecting to another machine ends in a traceback."""
+    """Makes processes fail that connect to another machine."""
     (tmp_path / 'sitecustomize.py').write_text(
         'import socket\n'
         'connect = socket.socket.connect\n'
@@ -185,6 +212,8 @@ def test_notebook_runs_from_a_fresh_clone(name, after_data_step, no_network, tmp
     copy = tmp_path / 'repository'
     shutil.copytree(after_data_step[0], copy, copy_function=os.link)
     monkeypatch.setenv('IPYTHONDIR', str(tmp_path / 'ipython'))
+    if name == 'DomainSimilarityDemo.ipynb':
+        features, labels = put_features_of_demo(copy)
     notebook = nbformat.read(copy / name, as_version=4)
     imported = "import sys; print('imported:', 'tensorflow' in sys.modules, slim.__file__)"
     notebook.cells.append(nbformat.v4.new_code_cell('import slim; ' + imported))
@@ -193,8 +222,25 @@ def test_notebook_runs_from_a_fresh_clone(name, after_data_step, no_network, tmp
     print(f'{name} took {time.monotonic() - start:.0f} s')
     assert printed(notebook).endswith(f'imported: False {copy}/slim/__init__.py\n')
     check_outputs(notebook, NOTEBOOKS[name])
-    for folder in NOTEBOOKS[name].makes:
-        assert (copy / folder).is_dir()
+    for path in NOTEBOOKS[name].makes:
+        assert (copy / path).exists()
+    if name == 'DomainSimilarityDemo.ipynb':
+        saved = domains.read_domain(str(copy / 'feature/demo-400/class_features'), 'demo')
+        expected = class_means.compute_class_means(features, labels)
+        np.testing.assert_allclose(saved.means, expected.means, rtol=1e-5, atol=1e-6)
+        np.testing.assert_array_equal(saved.num_images, expected.num_images)
+
+
+def put_features_of_demo(root):
+    """Writes random features of the training images of demo; returns them with their labels."""
+    folder = root / notebook_data.DEMO_IMAGES.feature_dir
+    folder.mkdir(parents=True)
+    labels = np.repeat(np.arange(12), np.linspace(50, 100, 12).round().astype(int))
+    features = np.random.default_rng(0).normal(size=[len(labels), 5]).astype(np.float32)
+    for split in ('train', 'val'):
+        np.save(folder / f'demo_feature_{split}.npy', features)
+        np.save(folder / f'demo_label_{split}.npy', labels.astype(np.int32))
+    return features, labels
 
 
 def test_domain_similarity_demo_compares_features_in_the_papers_place(
@@ -206,9 +252,47 @@ def test_domain_similarity_demo_compares_features_in_the_papers_place(
     monkeypatch.setenv('IPYTHONDIR', str(tmp_path / 'ipython'))
     notebook = nbformat.read(root / 'DomainSimilarityDemo.ipynb', as_version=4)
     notebook = notebooks.execute(notebook, str(tmp_path))
-    said = printed(notebook)
-    assert f'class features: {demo_domains.PAPER.feature_dir}, 4 numbers each' in said
-    assert 'pictures are left out, they are not in data/: ImageNet_train, ' in said
-    assert '0 of the 21 pairs are as published in 2018' in said and '21 do not agree' in said
+    text = printed(notebook)
+    assert f'class features: {notebook_data.PAPER.feature_dir}' in text
+    assert 'minimum number of images of a source class: 200' in text
+    assert 'there are no features of images; run ./demo.sh' in text
+    assert 'not shown, because data/ has no images of them: ImageNet_train, ' in text
+    for measure in ('emd', 'similarity'):
+        assert f'{measure}: 0 of 21 agree to 0.001' in text
+    row = r'^nabirds +inat_train +37\.7030 +([\d.]+) +(-?[\d.]+) +no$'
+    here, difference = map(float, re.search(row, text, re.M).groups())
+    assert difference == pytest.approx(here - 37.703, abs=2e-4)
     assert [kind for kind, _ in pictures(notebook)] == ['image/png'] * 3
-    assert not [one for one in outputs(notebook) if one.get('name') == 'stderr']
+    assert not [out for out in outputs(notebook) if out.get('name') == 'stderr']
+
+
+def test_the_command_in_the_notebook_writes_the_lists_that_it_prints(
+    root, run_script, without_tensorflow, tmp_path
+):
+    notebook = nbformat.read(root / 'DomainSimilarityDemo.ipynb', as_version=4)
+    text = '\n\n'.join(cell.source for cell in notebook.cells if cell.cell_type == 'markdown')
+    command = re.search(r'^ {4}(python domain_similarity.py --feature_dir.*)', text, re.M | re.S)
+    lines = itertools.takewhile(str.strip, command[1].splitlines())
+    _, script, *flags = shlex.split(' '.join(line.rstrip('\\') for line in lines))
+    feature_set = notebook_data.FeatureSet(
+        'docs/transfer/class_features',
+        ('mini_nature', 'mini_objects'),
+        (),
+        digests=json.loads((root / 'docs/transfer/settings.json').read_text())['domains'],
+    )
+    images = class_images.find_images(feature_set, str(root))
+    for name in feature_set.sources:
+        folder = tmp_path / 'data' / name
+        folder.mkdir(parents=True)
+        names = (f'{label}:{class_}\n' for label, class_ in enumerate(images[name].names))
+        (folder / 'labels.txt').write_text(''.join(names))
+    flags[0] = f'--feature_dir={root}/docs/transfer/class_features'
+    here = [f'--dataset_dir={tmp_path}/data', f'--select_dir={tmp_path}/selected']
+    result = run_script(script, *flags, *here, env=without_tensorflow)
+    assert (result.returncode, result.stderr) == (0, '')
+    lists = {path.stem: path.read_text().splitlines() for path in tmp_path.glob('selected/*/*.txt')}
+    shown = re.findall(r'^(\w+), (\d+) classes: (.*), \.\.\.$', printed(notebook), re.M)
+    assert {name: (len(lines), lines[:4]) for name, lines in lists.items()} == {
+        name: (int(count), first.split(', ')) for name, count, first in shown
+    }
+    assert len(lists) == 2

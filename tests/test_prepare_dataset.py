@@ -9,18 +9,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from slim.datasets import catalogue, duplicates, split_lists
+from slim.configs import PreparationConfig
+from slim.datasets import catalogue, split_lists
 from slim.datasets.layouts import LAYOUTS
 from tests import archives
 
 SCRIPT = Path(__file__).parents[1] / 'prepare_dataset.py'
 
-# Runs the script on a demo dataset of three classes and few images, which is soon drawn.
+# Runs the script with a smaller demo dataset, which is rendered quickly.
 RUN_SMALL = """
 import dataclasses, runpy, sys
 from slim import synthetic
 small = {'num_classes': 3, 'train_images': (2, 2), 'val_images': 1}
-synthetic.DOMAINS['demo'] = dataclasses.replace(synthetic.DOMAINS['demo'], **small)
+synthetic.DATASETS['demo'] = dataclasses.replace(synthetic.DATASETS['demo'], **small)
 sys.argv = sys.argv[1:]
 runpy.run_path(sys.argv[0], run_name='__main__')
 """
@@ -28,7 +29,7 @@ runpy.run_path(sys.argv[0], run_name='__main__')
 
 @pytest.fixture
 def env(tmp_path):
-    """An environment in which importing TensorFlow ends in a traceback."""
+    """Returns an environment in which importing TensorFlow raises an error."""
     trap = tmp_path / 'trap' / 'tensorflow.py'
     trap.parent.mkdir()
     trap.write_text("raise RuntimeError('TensorFlow was imported')\n")
@@ -51,7 +52,7 @@ def assert_one_line(result, *parts):
         assert part in lines[0]
 
 
-def test_draws_a_dataset_that_its_lists_describe(tmp_path, env):
+def test_renders_a_synthetic_dataset_and_its_lists(tmp_path, env):
     data = tmp_path / 'data'
     arguments = ('--dataset_name=demo', f'--dataset_dir={data}')
     result = run(env, *arguments, small=True)
@@ -69,7 +70,7 @@ def test_draws_a_dataset_that_its_lists_describe(tmp_path, env):
     assert (again.returncode, again.stdout) == (0, result.stdout)
 
 
-def test_a_folder_that_holds_something_else_is_left_alone(tmp_path, env):
+def test_a_folder_with_other_files_is_not_changed(tmp_path, env):
     folder = tmp_path / 'data' / 'demo'
     folder.mkdir(parents=True)
     (folder / 'train.txt').write_text('mine.jpg: 0\n')
@@ -79,16 +80,16 @@ def test_a_folder_that_holds_something_else_is_left_alone(tmp_path, env):
     assert os.listdir(folder.parent) == ['demo']
 
 
-def test_help_teaches_the_lists(env):
+def test_help_describes_the_lists(env):
     result = run(env, '--help')
     assert (result.returncode, result.stderr) == (0, '')
     for part in ('train.txt', 'val.txt', '0001.jpg: 0', '0:Black-footed', '--dataset_dir'):
         assert part in result.stdout
 
 
-def test_help_says_what_each_layout_needs_and_which_defaults_there_are(env):
+def test_help_names_the_files_of_each_layout_and_the_defaults(env):
     text = run(env, '--help').stdout
-    assert f'--max_distance (default: {duplicates.MAX_DISTANCE})' in text
+    assert f'--max_distance (default: {PreparationConfig.max_distance})' in text
     for name, layout in LAYOUTS.items():
         for part in (name, *layout.needs):
             assert part in text, part
@@ -102,9 +103,12 @@ def test_help_says_what_each_layout_needs_and_which_defaults_there_are(env):
         (['--dataset_name=dmeo'], ['did you mean demo', 'train.txt', 'a folder for each class']),
         (['--dataset_name=cub_200'], ['images.txt', 'CUB_200_2011', 'download.py cub_200']),
         (['--dataset_name=my birds', '--layout=cub-200'], ['did you mean cub_200']),
-        (['--dataset_name=cub_200', '--seed=1'], ['--seed is for folders of your own']),
-        (['--dataset_name=x', '--layout=cub_200', '--csv=a'], ['--csv is for folders of your own']),
-        (['--dataset_name=demo', '--class_list=a'], ['demo is drawn', '--class_list']),
+        (['--dataset_name=cub_200', '--seed=1'], ['--seed is for your own images']),
+        (['--dataset_name=x', '--layout=cub_200', '--csv=a'], ['--csv is for your own images']),
+        (
+            ['--dataset_name=demo', '--class_list=a'],
+            ['demo is a synthetic dataset', '--class_list'],
+        ),
         (['--dataset_name=x', '--csv=no.csv', '--source_dir=.'], ['no.csv', 'No such file']),
         (['--dataset_name=cub_200', '--against=x'], ['--find_duplicates']),
         (['--dataset_name=x', '--max_distance=65'], ['--max_distance=65']),
@@ -124,14 +128,14 @@ def test_a_folder_that_cannot_be_written_gets_one_line(tmp_path, env):
 
 
 def listed(folder):
-    """The contents of the three lists."""
+    """Returns the contents of the three lists."""
     return {
         name: (folder / name).read_text('utf-8') for name in ('train.txt', 'val.txt', 'labels.txt')
     }
 
 
 @pytest.mark.parametrize('name', sorted(set(archives.MINIATURES) - {'inat2017'}))
-def test_an_official_archive_becomes_lists_and_wrong_counts_are_named(tmp_path, env, name):
+def test_an_official_archive_gives_lists_and_warnings_about_counts(tmp_path, env, name):
     folder = tmp_path / 'data' / name
     folder.mkdir(parents=True)
     expected = archives.MINIATURES[name](folder)
@@ -152,12 +156,12 @@ def test_an_official_archive_becomes_lists_and_wrong_counts_are_named(tmp_path, 
     assert f'{counts[1][0]} train and {counts[2][0]} validation images of {counts[0][0]} c' in last
     assert f'convert_dataset.py --dataset_name={name} --dataset_dir={tmp_path / "data"}' in last
     if name == 'ILSVRC2012':
-        assert 'passed over 1 files that are no images, such as train/n0144' in result.stdout
+        assert 'skipped 1 files that are not images, such as train/n0144' in result.stdout
 
 
 @pytest.fixture
 def repository(tmp_path):
-    """A repository of its own: what belongs at its top can be there or not."""
+    """Returns a copy of the repository's top folder, and a function that runs the script in it."""
     top = tmp_path / 'repository'
     top.mkdir()
     shutil.copy(SCRIPT, top)
@@ -192,10 +196,10 @@ def test_inaturalist_with_another_list_is_refused(repository):
     (top / 'data/inat2017').mkdir(parents=True)
     archives.inat2017(top / 'data/inat2017')
     result = run_there('--dataset_name=inat2017')
-    assert_one_line(result, f'{top / "inat_minival.txt"} is not the paper', 'remove it')
+    assert_one_line(result, f'{top / "inat_minival.txt"} has 6 bytes', 'remove it')
 
 
-def test_folders_of_ones_own(tmp_path, env):
+def test_own_images_in_folders(tmp_path, env):
     source = tmp_path / 'my birds'
     for name in ('Wren', 'Crow: é'):
         archives.touch(source / name, *(f'{number}.jpg' for number in range(4)))
@@ -216,13 +220,13 @@ def test_folders_of_ones_own(tmp_path, env):
     assert lists['labels.txt'] == '0:Wren\n1:Crow: é\n'
     for image in split_lists.read_list(str(folder / 'train.txt')):
         assert (folder / image.path).is_file()
-    # Other lists take their place, and they are kept.
+    # The earlier lists are kept when new ones replace them.
     result = run(env, *arguments[:-1], '--seed=4')
     assert 'train.txt.old' in result.stdout
     assert (folder / 'train.txt.old').read_text('utf-8') == lists['train.txt']
 
 
-def test_a_csv_file_of_ones_own(tmp_path, env):
+def test_own_images_in_a_csv_file(tmp_path, env):
     archives.touch(tmp_path / 'photos', 'a.jpg', 'b.jpg', 'c.jpg', 'd.jpg')
     lines = ('path,label,split', 'a.jpg,1,train', 'b.jpg,2,train', 'c.jpg,2,val', 'd.jpg,1,val')
     archives.write(tmp_path / 'photos/list.csv', *lines)
@@ -234,11 +238,11 @@ def test_a_csv_file_of_ones_own(tmp_path, env):
     )
     assert result.returncode == 0
     [warning] = result.stderr.splitlines()
-    assert warning.startswith('warning: the 2 numbers of classes run from 1 to 2')
+    assert warning.startswith('warning: the 2 class numbers run from 1 to 2')
     assert listed(tmp_path / 'data/mine')['val.txt'] == 'photos/c.jpg: 1\nphotos/d.jpg: 0\n'
 
 
-def test_duplicates_of_lists_that_are_there_already(tmp_path, env):
+def test_duplicates_of_existing_lists(tmp_path, env):
     random = np.random.default_rng(0)
     for path in ('mine/a.png', 'mine/b.png', 'mine/c.png', 'other/d.png', 'other/e.png'):
         (tmp_path / path).parent.mkdir(exist_ok=True)
@@ -268,8 +272,8 @@ def test_duplicates_of_lists_that_are_there_already(tmp_path, env):
             ['identical', '0', 'validation', 'a again.png', 'mine', 'train', 'a.png'],
             ['identical', '0', 'validation', 'c.png', 'other', 'validation', 'f.png'],
         ]
-    assert '1 validation images stand in the train list of mine, too: 1 with id' in result.stdout
-    assert '1 validation images stand in the validation list of other' in result.stdout
+    assert '1 validation images are also in the train list of mine: 1 with id' in result.stdout
+    assert '1 validation images are also in the validation list of other' in result.stdout
     assert f'2 pairs in {tmp_path}/mine/duplicates.csv' in result.stdout
     assert result.stderr.splitlines() == [
         'warning: 1 of the 8 images could not be read',

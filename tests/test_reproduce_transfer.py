@@ -45,17 +45,19 @@ def test_results_of_other_settings_are_refused_before_any_work(
     result = run_script('reproduce_transfer.py', *arguments, env=without_tensorflow)
     line = failure(result, lines=1)
     assert 'seed=3 instead of 0; remove it, or choose another --output_dir' in line
-    # Nor are the other folders taken for settings that are refused.
+    # A refused run does not claim the other folders.
     assert [name for name in FOLDERS if (tmp_path / name).exists()] == ['output_dir']
 
 
-def test_ctrl_c_says_how_to_go_on_and_leaves_no_half_dataset(start_script, arguments, tmp_path):
+def test_ctrl_c_prints_how_to_resume_and_leaves_no_partial_dataset(
+    start_script, arguments, tmp_path
+):
     script = start_script('reproduce_transfer.py', *arguments)
     data = tmp_path / 'dataset_dir'
-    script.wait_until(lambda: data.exists() and any(data.glob('.*drawing*/images/*/*.jpg')))
+    script.wait_until(lambda: data.exists() and any(data.glob('.*rendering*/*/images/*/*.jpg')))
     assert script.end(signal.SIGINT) == 128 + signal.SIGINT
     assert script.stderr.splitlines() == [
-        'warning: stopped; the same command goes on from here',
+        'warning: interrupted; run the same command again to resume',
         'reproduce_transfer.py: interrupted',
     ]
     assert not list(data.iterdir())

@@ -1,4 +1,4 @@
-"""Set-up: one clear line for a machine that it does not fit, nothing to do when it is done."""
+"""Installation: one clear line if the machine is not supported; no work if it is up to date."""
 
 import os
 import pathlib
@@ -13,7 +13,7 @@ ROOT = pathlib.Path(__file__).parents[1]
 
 @pytest.fixture
 def checkout(tmp_path):
-    """A folder with the set-up step and its locks."""
+    """Returns a folder with setup.sh and the lock files."""
     for name in ('setup.sh', 'requirements.lock', 'requirements-gpu.lock'):
         shutil.copy(ROOT / name, tmp_path)
     return tmp_path
@@ -29,7 +29,7 @@ def _setup(checkout, *arguments, **environment):
 
 
 def _fake_python(folder, version):
-    """An interpreter of another version, as far as the set-up step asks."""
+    """Writes a script that setup.sh takes for a Python interpreter of `version`."""
     path = folder / 'other-python'
     path.write_text(f'#!/bin/sh\n[ "$1" = --version ] && echo "Python {version}" && exit\nexit 1\n')
     path.chmod(0o755)
@@ -37,7 +37,7 @@ def _fake_python(folder, version):
 
 
 @pytest.mark.parametrize('version', ['3.10.4', '3.14.0'])
-def test_another_python_gets_one_line(checkout, version):
+def test_an_unsupported_python_gets_one_line(checkout, version):
     done = _setup(checkout, BASE_PYTHON=_fake_python(checkout, version))
     assert done.returncode == 1 and done.stdout == ''
     assert done.stderr == (
@@ -47,13 +47,13 @@ def test_another_python_gets_one_line(checkout, version):
     assert not (checkout / '.venv').exists()
 
 
-def test_an_unknown_kind_gets_one_line(checkout):
+def test_an_unknown_argument_gets_one_line(checkout):
     done = _setup(checkout, 'tpu')
     assert (done.returncode, done.stderr.count('\n')) == (1, 1)
-    assert "'tpu' is not known" in done.stderr
+    assert "unknown argument 'tpu'" in done.stderr
 
 
-def test_has_nothing_to_do_when_it_is_done_and_forgets_when_the_lock_changes(checkout):
+def test_does_nothing_until_the_lock_changes(checkout):
     (checkout / '.venv' / 'bin').mkdir(parents=True)
     (checkout / '.venv' / 'bin' / 'python').symlink_to(sys.executable)
     with open(checkout / 'requirements.lock', 'rb') as lock:
@@ -67,7 +67,7 @@ def test_has_nothing_to_do_when_it_is_done_and_forgets_when_the_lock_changes(che
 
 
 @pytest.mark.parametrize('name', ['requirements.lock', 'requirements-gpu.lock'])
-def test_locks_have_a_hash_for_everything_and_name_no_index(name):
+def test_locks_have_a_hash_for_every_package_and_name_no_index(name):
     text = (ROOT / name).read_text()
     assert '://' not in text and 'index' not in text
     requirements = [line for line in text.replace('\\\n', '').splitlines() if line.strip()]

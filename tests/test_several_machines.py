@@ -1,4 +1,4 @@
-"""Two machines under TF_CONFIG, here two processes that speak over the loopback interface."""
+"""Training on two machines with TF_CONFIG, here two processes on the loopback interface."""
 
 import json
 import signal
@@ -14,7 +14,7 @@ STEPS = 4
 
 
 def free_ports(count):
-    """Ports of this machine that nobody listens on."""
+    """Returns unused ports of this machine."""
     sockets = [socket.create_server(('127.0.0.1', 0)) for _ in range(count)]
     ports = [listening.getsockname()[1] for listening in sockets]
     for listening in sockets:
@@ -24,9 +24,9 @@ def free_ports(count):
 
 @pytest.fixture
 def flags(tiny_flags):
-    """A training whose every step leaves a mark, with as few variables as there can be.
+    """Returns flags of a training with visible changes per step and as few variables as possible.
 
-    Machines agree on every variable as it is created, which takes a tenth of a second each.
+    The machines synchronize every variable when it is created, which takes a tenth of a second.
     """
     return (
         *tiny_flags,
@@ -40,7 +40,7 @@ def flags(tiny_flags):
 
 @pytest.fixture
 def start_workers(start_script, tmp_path):
-    """`start_workers(*flags)` starts train.py as two workers, each with a folder of its own."""
+    """Returns `start_workers(*flags)`, which starts train.py as two workers."""
 
     def start(*flags):
         addresses = [f'127.0.0.1:{port}' for port in free_ports(2)]
@@ -65,7 +65,7 @@ def start_workers(start_script, tmp_path):
 
 
 def end_all(scripts, number=None, timeout=400):
-    """Ends scripts that only end together; returns their exit statuses."""
+    """Waits for scripts that end together, and returns their exit statuses."""
     if number is not None:
         for script in scripts:
             script.process.send_signal(number)
@@ -80,23 +80,23 @@ def read_checkpoint(folder, step):
     return {name: checkpoint.read(name) for name in checkpoint.shapes}
 
 
-def test_two_machines_train_what_two_devices_of_one_machine_do(
+def test_two_machines_give_the_same_result_as_two_devices(
     start_workers, run_script, flags, tiny_config, tmp_path
 ):
-    # Shows a bug: the step ends with 'ValueError: destinations can not be empty'.
+    # A regression test: the step once ended with 'ValueError: destinations can not be empty'.
     workers = start_workers(*flags)
     assert end_all(workers) == [0, 0], workers[0].stderr + workers[1].stderr
     for worker in workers:
-        assert '8 images an update' in worker.stderr
+        assert '8 images per step' in worker.stderr
         assert 'Traceback' not in worker.stderr
-    # Worker 0 alone writes.
+    # Only worker 0 writes.
     steps = {path.name for path in (tmp_path / 'worker 0').glob('*.index')}
     assert steps == {'model.ckpt-0.index', f'model.ckpt-{STEPS}.index'}
     assert not (tmp_path / 'worker 1').exists()
 
     clones = run_script('train.py', *flags, f'--train_dir={tmp_path}/clones', '--num_clones=2')
     assert clones.returncode == 0, clones.stderr
-    assert '2 CPU device(s), 8 images an update' in clones.stderr
+    assert '2 CPU device(s), 8 images per step' in clones.stderr
 
     start = read_checkpoint(tmp_path / 'worker 0', 0)
     machines = read_checkpoint(tmp_path / 'worker 0', STEPS)
@@ -107,26 +107,26 @@ def test_two_machines_train_what_two_devices_of_one_machine_do(
         if name == 'global_step':
             continue
         np.testing.assert_allclose(value, devices[name], rtol=1e-4, atol=1e-4, err_msg=name)
-    # Equal because both learned, not because neither did.
+    # Both have changed: equality is not due to a training without effect.
     learned = [np.abs(machines[name] - start[name]).max() for name in start if 'weights' in name]
     assert max(learned) > 1e-3
 
 
 @pytest.mark.parametrize('position', [0, 8 * 11])
-def test_the_shares_of_the_machines_are_together_the_batch_of_one(data_dir, tiny_config, position):
-    """The second position is near the end of an epoch of 96 images."""
+def test_the_shards_of_the_machines_together_are_the_batch_of_one(data_dir, tiny_config, position):
+    """Compares them at the start, and near the end of an epoch of 96 images."""
     import tensorflow as tf
 
     from slim.datasets import input_pipeline
     from slim.preprocessing import preprocessing_factory
 
     dataset = load_dataset(str(data_dir), 'photos', 'train')
-    preprocess = preprocessing_factory.get_jpeg_preprocessing('inception', is_training=True)
+    preprocess = preprocessing_factory.get_preprocessing('inception', is_training=True)
 
-    def batches(share=None, count=3):
-        given = {'position': position, 'share': share}
-        found = input_pipeline.training_batches(dataset, preprocess, 75, 8, 0, **given)
-        return [tf.nest.map_structure(np.asarray, batch) for batch in found.take(count)]
+    def batches(host_shard=None, count=3):
+        given = {'position': position, 'host_shard': host_shard}
+        dataset_of_batches = input_pipeline.training_batches(dataset, preprocess, 75, 8, 0, **given)
+        return [tf.nest.map_structure(np.asarray, b) for b in dataset_of_batches.take(count)]
 
     whole = batches()
     first, second = (batches(input_pipeline.HostShard(index, 2)) for index in range(2))
@@ -142,7 +142,7 @@ def test_a_signal_to_one_machine_stops_both_with_one_checkpoint(start_workers, f
     workers = start_workers(*given)
     for worker in workers:
         worker.wait_for('global step 3:', timeout=400)
-    # To the one that does not write: the other learns of it with a step.
+    # The signal goes to the worker that does not write; the other one receives it with a step.
     workers[1].process.send_signal(signal.SIGTERM)
     statuses = end_all(workers, timeout=60)
     assert statuses == [128 + signal.SIGTERM] * 2, workers[0].stderr + workers[1].stderr

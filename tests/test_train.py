@@ -1,3 +1,5 @@
+"""train.py: flags, errors in one line, signals and resuming."""
+
 import dataclasses
 import re
 import shutil
@@ -10,8 +12,8 @@ from slim import configs
 from slim.datasets.dataset import load_dataset
 from slim.errors import UserError
 
-# What could be typed in 2018 and must be understood today.
-FLAGS_OF_2018 = """
+# Flags of the original train.py that are still accepted.
+ORIGINAL_FLAGS = """
     train_dir dataset_dir dataset_name dataset_split_name model_name preprocessing_name
     checkpoint_path checkpoint_exclude_scopes trainable_scopes ignore_missing_vars optimizer
     opt_epsilon momentum rmsprop_momentum rmsprop_decay adadelta_rho
@@ -24,12 +26,11 @@ FLAGS_OF_2018 = """
 """
 
 
-def test_help_teaches_every_flag_without_tensorflow(root, run_script, without_tensorflow):
+def test_help_lists_every_flag_without_tensorflow(run_script, without_tensorflow):
     result = run_script('train.py', '--help', env=without_tensorflow)
     assert (result.returncode, result.stderr) == (0, '')
     assert 'python train.py --dataset_name=cub_200 --train_dir=' in result.stdout
-    defined = re.findall(r"DEFINE_\w+\(\s*'(\w+)'", (root / 'train.py').read_text())
-    for flag in {*defined, *FLAGS_OF_2018.split()}:
+    for flag in ORIGINAL_FLAGS.split():
         assert re.search(rf'^  --(\[no\])?{flag}\b', result.stdout, re.M), flag
 
 
@@ -44,12 +45,18 @@ def test_help_teaches_every_flag_without_tensorflow(root, run_script, without_te
         (['--batch_size=0'], ['batch_size']),
         (['--max_number_of_steps=many'], ['max_number_of_steps', 'many']),
         (['train'], ['unexpected argument train']),
-        (['--sync_replicas'], ['--sync_replicas of 2018 is gone', '--replicas_to_aggregate']),
-        (['--master=local'], ['--master of 2018 is gone', 'TF_CONFIG']),
-        (['--worker_replicas=2'], ['--worker_replicas of 2018 is gone', 'TF_CONFIG']),
-        (['--num_ps_tasks', '1'], ['--num_ps_tasks of 2018 is gone', 'TF_CONFIG']),
-        (['--task=1'], ['--task of 2018 is gone', 'task.index']),
-        (['--quantize_delay=1'], ['--quantize_delay of 2018 is gone']),
+        (
+            ['--sync_replicas'],
+            ['--sync_replicas of the original code was removed', '--replicas_to_aggregate'],
+        ),
+        (['--master=local'], ['--master of the original code was removed', 'TF_CONFIG']),
+        (
+            ['--worker_replicas=2'],
+            ['--worker_replicas of the original code was removed', 'TF_CONFIG'],
+        ),
+        (['--num_ps_tasks', '1'], ['--num_ps_tasks of the original code was removed', 'TF_CONFIG']),
+        (['--task=1'], ['--task of the original code was removed', 'task.index']),
+        (['--quantize_delay=1'], ['--quantize_delay of the original code was removed']),
     ],
 )
 def test_mistakes_in_flags_get_one_line_without_tensorflow(
@@ -69,7 +76,7 @@ def test_mistakes_in_flags_get_one_line_without_tensorflow(
         ('photos', [], ['not converted yet', 'convert_dataset.py --dataset_name=photos']),
     ],
 )
-def test_a_dataset_that_is_not_there_gets_one_line_without_tensorflow(
+def test_a_missing_dataset_gets_one_line_without_tensorflow(
     run_script, failure, without_tensorflow, photos_dir, tmp_path, name, arguments, parts
 ):
     given = (f'--dataset_dir={photos_dir}', f'--dataset_name={name}', f'--train_dir={tmp_path}/t')
@@ -101,7 +108,7 @@ def test_a_truncated_shard_gets_one_line_without_tensorflow(
 
 
 def fewer_classes(trained, folder):
-    """A copy of a checkpoint as a training on five classes would have written it."""
+    """Writes a copy of a checkpoint with five classes and returns its path."""
     import tensorflow as tf
 
     from slim.learning import checkpoints
@@ -114,14 +121,14 @@ def fewer_classes(trained, folder):
     return checkpoints.save(str(folder), tensors, 3)
 
 
-def test_a_class_count_that_does_not_fit_names_both_shapes_and_the_flag(
+def test_another_number_of_classes_is_refused_with_both_shapes_and_the_flag(
     run_script, failure, trained, tiny_flags, tmp_path
 ):
     path = fewer_classes(trained, tmp_path / 'five')
     given = (*tiny_flags, f'--train_dir={tmp_path}/t', f'--checkpoint_path={path}')
     line = failure(run_script('train.py', *given))
     assert path in line
-    # A quarter of 768 channels, five classes against eight: the auxiliary head comes first.
+    # 768 / 4 channels; five and eight classes. The auxiliary head is compared first.
     assert '[1, 1, 192, 5]' in line or '[5]' in line
     assert '[1, 1, 192, 8]' in line or '[8]' in line
     assert '--checkpoint_exclude_scopes=' in line
@@ -131,8 +138,8 @@ def test_a_class_count_that_does_not_fit_names_both_shapes_and_the_flag(
 @pytest.mark.parametrize(
     ('tf_config', 'arguments', 'parts'),
     [
-        ('host1:2222', [], ['TF_CONFIG is not understood', '{"cluster": {"worker":']),
-        # A blank TF_CONFIG is none.
+        ('host1:2222', [], ['TF_CONFIG is not valid', '{"cluster": {"worker":']),
+        # A blank TF_CONFIG counts as unset.
         ('', ['--num_clones=3', '--clone_on_cpu'], ['--batch_size=8', 'divided among 3 device']),
     ],
 )
@@ -152,7 +159,7 @@ def test_a_folder_that_cannot_be_written_gets_one_line(run_script, failure, tiny
     assert f'{tmp_path}/file: Not a directory' in line
 
 
-# From here on in this process, which has TensorFlow already: what train.py calls.
+# From here on, library functions are called in this process, to import TensorFlow only once.
 
 
 @pytest.mark.parametrize(
@@ -164,17 +171,17 @@ def test_a_folder_that_cannot_be_written_gets_one_line(run_script, failure, tiny
         '{"cluster": {"worker": ["a:1"]}, "task": {"type": "ps", "index": 0}}',
     ],
 )
-def test_a_tf_config_without_its_parts_is_refused(tiny_config, monkeypatch, text):
+def test_an_incomplete_tf_config_is_refused(tiny_config, monkeypatch, text):
     from slim.learning import devices
 
     monkeypatch.setenv('TF_CONFIG', text)
-    with pytest.raises(UserError, match='TF_CONFIG is not understood'):
+    with pytest.raises(UserError, match='TF_CONFIG is not valid'):
         devices.create_strategy()
 
 
 @pytest.fixture
 def refusal(tiny_config, tmp_path):
-    """`refusal(data_dir, **changes)` trains, and is the message with which that was refused."""
+    """Returns `refusal(data_dir, **changes)`, which trains and returns the message of the error."""
     from slim.learning import training
 
     def train(data_dir, folder=None, **changes):
@@ -226,7 +233,7 @@ def test_a_damaged_shard_is_refused_by_name(refusal, own_data_dir):
 
 @pytest.fixture(scope='module')
 def step(tiny_config, data_dir):
-    """A network with all that training changes, to be given checkpoints."""
+    """Returns a `TrainStep` to load checkpoints into."""
     import tensorflow as tf
 
     from slim.learning import training
@@ -237,17 +244,17 @@ def step(tiny_config, data_dir):
 
 @pytest.fixture
 def start_refusal(step, tiny_config, tmp_path):
-    """`start_refusal(path)` starts from a checkpoint, and is the message of its refusal.
+    """Returns `start_refusal(path)`, which starts from a checkpoint and returns the error message.
 
-    It sees to it that no variable was changed.
+    It checks that no variable was changed.
     """
     from slim.learning import training
 
     def start(path=None, train_dir=None, **changes):
         before = {key: v.numpy() for key, v in step.variables().items()}
-        config = tiny_config(checkpoint_path=path and str(path), **changes)
+        step.config = tiny_config(checkpoint_path=path and str(path), **changes)
         with pytest.raises(UserError) as caught:
-            training.initialize(step, config, str(train_dir or tmp_path / 't'))
+            training.initialize(step, str(train_dir or tmp_path / 't'))
         for name, variable in step.variables().items():
             np.testing.assert_array_equal(variable, before[name], name)
         return ' '.join(str(caught.value).split())
@@ -255,7 +262,7 @@ def start_refusal(step, tiny_config, tmp_path):
     return start
 
 
-def test_a_missing_checkpoint_is_refused_with_those_that_are_there(start_refusal, trained):
+def test_a_missing_checkpoint_is_refused_with_the_existing_ones(start_refusal, trained):
     message = start_refusal(trained / 'model.ckpt-2')
     assert f'no checkpoint {trained}/model.ckpt-2' in message
     assert 'model.ckpt-0, model.ckpt-3' in message
@@ -267,18 +274,18 @@ def test_a_folder_without_checkpoints_is_refused(start_refusal, tmp_path):
 
 @pytest.fixture
 def copied(trained, tmp_path):
-    """A checkpoint that a test may spoil."""
+    """Returns the path of a checkpoint that a test may damage."""
     shutil.copytree(trained, tmp_path / 'copied')
     return tmp_path / 'copied' / 'model.ckpt-3'
 
 
 @pytest.mark.parametrize('suffix', ['.data-00000-of-00001', '.index'])
-@pytest.mark.parametrize('share', [0.5, 0])
-def test_a_truncated_checkpoint_is_refused(start_refusal, copied, suffix, share):
+@pytest.mark.parametrize('fraction', [0.5, 0])
+def test_a_truncated_checkpoint_is_refused(start_refusal, copied, suffix, fraction):
     file = copied.with_name(copied.name + suffix)
     content = file.read_bytes()
-    file.write_bytes(content[: int(share * len(content))])
-    # The data files show a bug: of one that is too short TensorFlow's reader raises IndexError.
+    file.write_bytes(content[: int(fraction * len(content))])
+    # TensorFlow's reader has a bug: it raises IndexError for a data file that is too short.
     message = start_refusal(copied)
     assert f'{copied} is damaged' in message
 
@@ -313,7 +320,7 @@ def test_an_excluded_scope_that_matches_nothing_is_refused(start_refusal, traine
 def test_resuming_with_another_optimizer_is_refused(trained, tmp_path, data_dir, tiny_config):
     from slim.learning import training
 
-    # `trained` has the slots of rmsprop.
+    # `trained` has the optimizer state of rmsprop.
     config = tiny_config(max_number_of_steps=4)
     config = dataclasses.replace(config, optimizer=configs.OptimizerConfig('momentum'))
     dataset = load_dataset(str(data_dir), 'photos', 'train')
@@ -325,7 +332,7 @@ def test_resuming_with_another_optimizer_is_refused(trained, tmp_path, data_dir,
     assert sorted(path.name for path in tmp_path.glob('t/*')) == files
 
 
-def test_the_first_signal_saves_a_checkpoint_and_training_goes_on_from_it(
+def test_a_signal_saves_a_checkpoint_from_which_training_resumes(
     start_script, tiny_flags, tmp_path
 ):
     folder = tmp_path / 'signalled'
@@ -351,7 +358,7 @@ def test_the_first_signal_saves_a_checkpoint_and_training_goes_on_from_it(
     assert (folder / f'model.ckpt-{last}.index').exists()
 
 
-def test_a_finished_training_is_left_alone(trained, data_dir, tiny_config):
+def test_a_finished_training_is_not_changed(trained, data_dir, tiny_config):
     from slim.learning import training
 
     files = {path: path.stat().st_mtime_ns for path in trained.iterdir()}

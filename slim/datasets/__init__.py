@@ -1,18 +1,16 @@
-"""Datasets: from archives to lists of image files to batches of images.
+"""Datasets: archives are downloaded, listed, converted to TFRecord shards and read in batches.
 
-``catalogue`` holds the counts of the paper's nine datasets. ``downloads`` fetches their archives by
-``transfers`` and unpacks them by ``archives``; ``layouts`` reads them, and folders of any other;
-``preparation`` makes lists of them, of some classes only by a ``class_list``, and ``duplicates``
-finds images that stand in two lists.
+``catalogue`` holds the counts of the paper's nine datasets. ``downloads`` fetches their archives
+with ``http_download`` and unpacks them with ``archives``; ``layouts`` reads them, and folders of
+any other images; ``preparation`` makes lists of them, restricted to some classes by a
+``class_list``, and ``duplicates`` finds images that are in two lists.
 
-``split_lists`` reads and writes ``train.txt``, ``val.txt`` and ``labels.txt``; ``conversion`` turns
-them into TFRecord shards, each a task of ``shards``: ``images`` decides what of a file is stored,
-``tfrecord`` writes it, ``problems`` reports what cannot be used, and a ``manifest`` says what was
-made. ``dataset`` finds converted shards again and ``input_pipeline`` reads them.
+``split_lists`` reads and writes ``train.txt``, ``val.txt`` and ``labels.txt``. ``planning`` checks
+them and assigns their images to shards, and ``conversion`` builds these in ``workers``, processes
+in parallel: for each of the ``shards``, ``images`` decides what of a file is stored and
+``tfrecord`` writes it, ``problems`` reports everything that cannot be used, and a ``manifest``
+describes the result. ``dataset`` finds converted shards again, ``input_pipeline`` reads them, and
+``subset`` limits the number of images per class.
 
-``embedded`` draws datasets of its own, so that everything runs without a download. ``whole_files``
-is how files get written here, whole or not at all; ``workers`` are the processes that share out
-long work.
-
-Nothing is imported here: only ``input_pipeline`` and what uses it need TensorFlow.
+Nothing is imported here: only ``input_pipeline`` and its users need TensorFlow.
 """

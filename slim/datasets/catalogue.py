@@ -1,7 +1,6 @@
-"""The nine datasets of the paper, and how many images and classes each has.
+"""Numbers of images and classes of the nine datasets of the paper, and the known dataset names.
 
-These counts only serve to warn. What is trained on is what the lists hold, so any other dataset
-needs no row here.
+The counts only serve to warn: training uses what the lists hold, so other datasets need no row.
 """
 
 from collections.abc import Mapping
@@ -13,9 +12,9 @@ class CatalogueRow:
     """The counts of one dataset.
 
     Attributes:
-      num_classes: classes.
-      train: images of the split 'train'.
-      validation: images of the split 'validation'.
+      num_classes: number of classes.
+      train: number of images of the split 'train'.
+      validation: number of images of the split 'validation'.
     """
 
     num_classes: int
@@ -35,18 +34,30 @@ CATALOGUE = {
     'stanford_dogs': CatalogueRow(120, 12000, 8580),
 }
 
+# Datasets that prepare_dataset.py renders itself: the keys of the table in slim/synthetic.
+SYNTHETIC_DATASETS = (
+    'demo',
+    'demo_source',
+    'mini_nature',
+    'mini_objects',
+    'mini_nature_objects',
+    'mini_birds',
+    'mini_flowers',
+    'mini_butterflies',
+    'mini_leaves',
+    'mini_cars',
+    'mini_aircraft',
+    'mini_pots',
+)
+
 
 def count_warnings(dataset_name: str, num_classes: int, num_images: Mapping[str, int]) -> list[str]:
-    """What differs from the catalogue, a sentence each that names both numbers.
+    """Returns a sentence with both numbers for each count that differs from the catalogue.
 
     Args:
-      dataset_name: a dataset's name; of one that is not in the catalogue nothing is known.
-      num_classes: the classes that it has here.
-      num_images: split name ('train', 'validation') -> the images that it has here; a split may be
-      left out.
-
-    Returns:
-      The sentences; none where everything agrees.
+      dataset_name: name of the dataset; there are no warnings if the catalogue does not have it.
+      num_classes: actual number of classes.
+      num_images: split name ('train', 'validation') -> actual number of images; one split suffices.
 
     >>> count_warnings('cub_200', 200, {'train': 5993})
     ['cub_200 has 5993 train images here, but 5994 in the catalogue.']
@@ -58,10 +69,10 @@ def count_warnings(dataset_name: str, num_classes: int, num_images: Mapping[str,
         return []
     counts = [('classes', num_classes, row.num_classes)]
     counts += [
-        (f'{split} images', found, getattr(row, split)) for split, found in num_images.items()
+        (f'{split} images', count, getattr(row, split)) for split, count in num_images.items()
     ]
     return [
-        f'{dataset_name} has {found} {what} here, but {expected} in the catalogue.'
-        for what, found, expected in counts
-        if found != expected
+        f'{dataset_name} has {count} {unit} here, but {expected} in the catalogue.'
+        for unit, count, expected in counts
+        if count != expected
     ]

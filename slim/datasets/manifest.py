@@ -1,12 +1,13 @@
-"""The manifest that a conversion leaves beside its shards: what they hold, and of what lists.
+"""Manifest of a conversion: the contents of the shards, and the lists that they were made from.
 
-It is written last, so shards with a manifest are whole and belong together.
+It is written last, so shards with a manifest are complete and belong together.
 """
 
 import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from slim import files
 from slim.datasets.problems import Problem
@@ -21,14 +22,15 @@ class Shard:
     """One shard.
 
     Attributes:
-      name: of its file, in the dataset's folder.
-      num_images: images in it.
-      num_bytes: the size of its file.
-      sha256: of its file, in hexadecimal.
-      source_sha256: of all that it is made of: paths, labels, sizes and times of the image files,
-        and the options. While it is the same, the shard need not be made again.
-      num_encoded_anew: how many of its images are not the untouched bytes of a file.
-      left_out: what was to be in it, but could not be used.
+      name: file name in the dataset's folder.
+      num_images: number of images.
+      num_bytes: size of the file.
+      sha256: SHA-256 of the file, hexadecimal.
+      source_sha256: digest of everything that the shard is made of: paths, labels, sizes and
+        modification times of the image files, and the options. While it is unchanged, the shard
+        need not be rebuilt.
+      num_reencoded: number of images that were re-encoded, not stored byte for byte.
+      skipped: problems of the images that were skipped.
     """
 
     name: str
@@ -36,25 +38,25 @@ class Shard:
     num_bytes: int
     sha256: str
     source_sha256: str
-    num_encoded_anew: int = 0
-    left_out: tuple[Problem, ...] = ()
+    num_reencoded: int = 0
+    skipped: tuple[Problem, ...] = ()
 
-    def to_json(self) -> dict:
-        """A JSON-able dictionary of all but the name."""
+    def to_json(self) -> dict[str, Any]:
+        """Returns all attributes except the name, ready for JSON."""
         return {
             'images': self.num_images,
             'bytes': self.num_bytes,
             'sha256': self.sha256,
             'source_sha256': self.source_sha256,
-            'encoded_anew': self.num_encoded_anew,
-            'left_out': [list(problem) for problem in self.left_out],
+            'encoded_anew': self.num_reencoded,
+            'left_out': [list(problem) for problem in self.skipped],
         }
 
     @classmethod
-    def from_json(cls, name: str, content: dict) -> 'Shard':
-        """Raises KeyError, TypeError or ValueError if this is no shard."""
+    def from_json(cls, name: str, content: dict[str, Any]) -> 'Shard':
+        """Reverses `to_json`; raises KeyError, TypeError or ValueError for any other content."""
         if not isinstance(name, str) or os.path.basename(name) != name:
-            raise ValueError('a shard elsewhere')
+            raise ValueError('a shard in another folder')
         return cls(
             name,
             int(content['images']),
@@ -71,18 +73,38 @@ class Split:
     """One split.
 
     Attributes:
-      list_sha256: of the list that it was made from, in hexadecimal.
-      num_left_out: images or lines of the list that are in no shard, as they could not be used.
-      shards: its shards in order.
+      list_sha256: SHA-256 of the split list, hexadecimal.
+      num_skipped: number of images or lines of the list that were skipped.
+      shards: shards in order.
     """
 
     list_sha256: str
-    num_left_out: int
+    num_skipped: int
     shards: tuple[Shard, ...]
 
     @property
     def num_images(self) -> int:
         return sum(shard.num_images for shard in self.shards)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            'num_images': self.num_images,
+            'num_shards': len(self.shards),
+            'num_left_out': self.num_skipped,
+            'list_sha256': self.list_sha256,
+            'shards': {shard.name: shard.to_json() for shard in self.shards},
+        }
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> 'Split':
+        """Reverses `to_json`; raises the exceptions of `Shard.from_json`, or AttributeError."""
+        shards = tuple(Shard.from_json(*item) for item in content['shards'].items())
+        split = cls(str(content['list_sha256']), int(content['num_left_out']), shards)
+        if (split.num_images, len(shards)) != (content['num_images'], content['num_shards']):
+            raise ValueError('the counts of the shards do not add up')
+        if not shards:
+            raise ValueError('no shards')
+        return split
 
 
 @dataclass(frozen=True)
@@ -90,11 +112,11 @@ class Manifest:
     """One conversion.
 
     Attributes:
-      dataset_name: also the name of the folder.
-      class_names: by label, as `labels.txt` had them.
-      seed: of the order of the training images.
-      splits: split name -> its shards.
-      apply_exif_rotation: whether images that EXIF says are turned were stored upright.
+      dataset_name: name of the dataset and its folder.
+      class_names: class names by label, as in `labels.txt`.
+      seed: random seed for the order of the training images.
+      splits: split name -> split.
+      apply_exif_rotation: whether images that are rotated according to EXIF were stored upright.
     """
 
     dataset_name: str
@@ -108,32 +130,11 @@ class Manifest:
         return len(self.class_names)
 
 
-def _split_to_json(split: Split) -> dict:
-    return {
-        'num_images': split.num_images,
-        'num_shards': len(split.shards),
-        'num_left_out': split.num_left_out,
-        'list_sha256': split.list_sha256,
-        'shards': {shard.name: shard.to_json() for shard in split.shards},
-    }
-
-
-def _split_from_json(content: dict) -> Split:
-    """Raises KeyError, TypeError, AttributeError or ValueError if this is no split."""
-    shards = tuple(Shard.from_json(name, shard) for name, shard in content['shards'].items())
-    split = Split(str(content['list_sha256']), int(content['num_left_out']), shards)
-    if (split.num_images, len(shards)) != (content['num_images'], content['num_shards']):
-        raise ValueError('the counts of the shards do not add up')
-    if not shards:
-        raise ValueError('no shards')
-    return split
-
-
 def write_manifest(folder: str, manifest: Manifest) -> None:
-    """Writes the manifest into a dataset's folder, whole or not at all.
+    """Writes the manifest into a dataset's folder atomically.
 
     Raises:
-      OSError: if it cannot be written.
+      OSError: if the file cannot be written.
     """
     content = {
         'version': VERSION,
@@ -142,17 +143,17 @@ def write_manifest(folder: str, manifest: Manifest) -> None:
         'class_names': list(manifest.class_names),
         'seed': manifest.seed,
         'apply_exif_rotation': manifest.apply_exif_rotation,
-        'splits': {name: _split_to_json(split) for name, split in manifest.splits.items()},
+        'splits': {name: split.to_json() for name, split in manifest.splits.items()},
     }
     text = json.dumps(content, indent=2, ensure_ascii=False)
     files.write_text(os.path.join(folder, NAME), text + '\n')
 
 
 def read_manifest(folder: str) -> Manifest:
-    """Reads the manifest of a dataset's folder, whose name is the dataset's.
+    """Reads the manifest of the dataset that `folder` is named after.
 
     Raises:
-      UserError: if there is none, or it is not one that this version wrote for this dataset.
+      UserError: if there is no manifest, or it is damaged or of another version or dataset.
     """
     path = os.path.join(folder, NAME)
     dataset_name = os.path.basename(os.path.abspath(folder))
@@ -168,19 +169,17 @@ def read_manifest(folder: str) -> Manifest:
         raise UserError(f'{path} cannot be read ({error.strerror}); {advice}') from error
     except ValueError as error:  # not JSON, or not UTF-8
         raise UserError(f'{path} is damaged; {advice}') from error
+    if isinstance(content, dict) and content.get('version') != VERSION:
+        raise UserError(f'{path} has version {content.get("version")}, not {VERSION}; {advice}')
     try:
-        if content['version'] != VERSION:
-            raise UserError(f'{path} is of version {content["version"]}, not {VERSION}; {advice}')
         manifest = Manifest(
             dataset_name=str(content['dataset_name']),
             class_names=tuple(str(name) for name in content['class_names']),
             seed=int(content['seed']),
-            splits={name: _split_from_json(split) for name, split in content['splits'].items()},
+            splits={name: Split.from_json(split) for name, split in content['splits'].items()},
             apply_exif_rotation=bool(content['apply_exif_rotation']),
         )
-    except UserError:
-        raise
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(f'{path} is not a manifest of convert_dataset.py; {advice}') from error
     if manifest.dataset_name != dataset_name:
         raise UserError(f'{path} is the manifest of {manifest.dataset_name}; {advice}')

@@ -1,4 +1,4 @@
-"""What is wrong with a dataset, all of it: one report that a spreadsheet opens."""
+"""Validation report: everything in a dataset that cannot be used, as a CSV file."""
 
 import collections
 from collections.abc import Iterable
@@ -14,11 +14,11 @@ class Problem(NamedTuple):
     """One line or file that cannot be used.
 
     Attributes:
-      list_name: the list, 'train.txt'.
-      line: its line, from 1; 0 where it is no single one.
-      path: of the image, as the list has it; empty where there is none.
-      problem: what it is, in a word or two, the same for all of a kind.
-      detail: the rest of a sentence that begins with the line and the path.
+      list_name: file name of the list, such as 'train.txt'.
+      line: line number in the list, from 1; 0 if the problem is not one of a single line.
+      path: path of the image as in the list; empty if there is none.
+      problem: kind of the problem in one to three words.
+      detail: rest of a sentence that begins with the line and the path.
     """
 
     list_name: str
@@ -27,22 +27,22 @@ class Problem(NamedTuple):
     problem: str
     detail: str
 
-    def __str__(self):
-        where = self.list_name + (f', line {self.line}' if self.line else '')
-        return f'{where}: {self.path} {self.detail}' if self.path else f'{where}: {self.detail}'
+    def __str__(self) -> str:
+        start = f'{self.list_name}, line {self.line}' if self.line else self.list_name
+        return f'{start}: {self.path} {self.detail}' if self.path else f'{start}: {self.detail}'
 
 
-def summary(found: Iterable[Problem]) -> str:
-    """How many there are of each kind.
+def summary(problems: Iterable[Problem]) -> str:
+    """Returns the number of problems of each kind, most frequent first.
 
     >>> summary([Problem('a', 1, 'b', 'missing', ''), Problem('a', 2, 'c', 'missing', '')])
     '2 missing'
     """
-    counts = collections.Counter(problem.problem for problem in found)
+    counts = collections.Counter(problem.problem for problem in problems)
     return ', '.join(f'{count} {kind}' for kind, count in counts.most_common())
 
 
-def write_report(path: str, found: Iterable[Problem]) -> None:
-    """Writes a CSV file with a line for each problem, in the order of lists and lines."""
-    rows = ([*problem[:1], problem.line or '', *problem[2:]] for problem in sorted(found))
+def write_report(path: str, problems: Iterable[Problem]) -> None:
+    """Writes a CSV file with one row per problem, sorted by list and line."""
+    rows = ([*problem[:1], problem.line or '', *problem[2:]] for problem in sorted(problems))
     files.write_csv(path, [COLUMNS, *rows])

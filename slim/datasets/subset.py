@@ -1,12 +1,13 @@
-"""A more balanced part of a training set: at most so many images of each class (paper, section 3).
+"""More balanced subset of a training set: a maximum number of images per class (paper, section 3).
 
-The paper's second stage trains on it with a small learning rate, after all images have been seen.
+The paper's second training stage uses it, with a small learning rate, after one on all images.
 """
 
 import dataclasses
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 from tqdm import tqdm
 
 from slim.datasets import input_pipeline
@@ -14,34 +15,35 @@ from slim.datasets.dataset import Dataset
 from slim.errors import UserError
 
 
-def choose(labels, maximum: int, seed: int) -> np.ndarray:
-    """Which of the images to keep so that no class has more than `maximum`.
+def choose(labels: ArrayLike, maximum: int, seed: int) -> np.ndarray:
+    """Selects images at random so that no class has more than `maximum`.
 
     Args:
-      labels: int [images].
-      maximum: images of a class; classes with fewer keep all.
-      seed: of the choice.
+      labels: int [images], labels.
+      maximum: number of images per class; smaller classes keep all of theirs.
+      seed: random seed of the selection.
 
     Returns:
-      bool [images].
+      bool [images], True for the selected images.
 
     >>> int(choose([0, 0, 0, 0, 1], maximum=2, seed=0).sum())
     3
     """
     labels = np.asarray(labels)
-    # In a random order an image's rank within its class is the number of its class seen before it.
+    # An image's rank within its class, in a random order, is the number of images of its class that
+    # come before it.
     order = np.random.RandomState(seed).permutation(len(labels))
     by_class = order[np.argsort(labels[order], kind='stable')]
     first_of_class = np.searchsorted(labels[by_class], labels[by_class])
-    kept = np.zeros(len(labels), bool)
-    kept[by_class] = np.arange(len(labels)) - first_of_class < maximum
-    return kept
+    selected = np.zeros(len(labels), bool)
+    selected[by_class] = np.arange(len(labels)) - first_of_class < maximum
+    return selected
 
 
 def read_labels(dataset: Dataset) -> np.ndarray:
-    """The labels of all images, int64 [images], in the order of the shards.
+    """Returns the labels of all images, int64 [images], in the order of the shards.
 
-    Reads every shard once without decoding an image: as long as it takes to read the files.
+    Reads every shard once without decoding images, so it takes as long as reading the files.
 
     Raises:
       UserError: if a shard is damaged.
@@ -66,10 +68,10 @@ def read_labels(dataset: Dataset) -> np.ndarray:
 
 
 def limit_images_per_class(dataset: Dataset, maximum: int, seed: int) -> Dataset:
-    """The dataset without the images beyond `maximum` of each class, chosen by `seed`.
+    """Returns the dataset with at most `maximum` images of each class, chosen by `seed`.
 
     Raises:
       UserError: if a shard is damaged.
     """
-    kept = choose(read_labels(dataset), maximum, seed)
-    return dataclasses.replace(dataset, num_images=int(kept.sum()), kept=kept)
+    selected = choose(read_labels(dataset), maximum, seed)
+    return dataclasses.replace(dataset, num_images=int(selected.sum()), selected=selected)

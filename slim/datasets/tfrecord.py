@@ -1,4 +1,4 @@
-"""TFRecord shards of images, with the features that slim has written since 2016.
+"""TFRecord shards of images, with the features that the original slim has written since 2016.
 
 Written without TensorFlow, whose import takes longer than converting a thousand images: protobuf
 serializes the Examples, google-crc32c computes the checksums that frame them.
@@ -8,17 +8,39 @@ import hashlib
 import re
 import struct
 from collections.abc import Iterable
+from typing import Any
 
 import google_crc32c
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format
 
 from slim import files
 
-MASK = 0xA282EAD8  # Added to a checksum, so that it is none of data that holds checksums.
+# Added to a checksum, so that the checksum of data that contains checksums is a different one.
+MASK = 0xA282EAD8
+
+# `tf.train.Example` with the parts that images need, and TensorFlow's field numbers.
+_EXAMPLE_PROTO = """
+name: "example.proto" package: "tensorflow" syntax: "proto3"
+message_type { name: "BytesList"
+  field { name: "value" number: 1 type: TYPE_BYTES label: LABEL_REPEATED } }
+message_type { name: "Int64List"
+  field { name: "value" number: 1 type: TYPE_INT64 label: LABEL_REPEATED } }
+message_type { name: "Feature" oneof_decl { name: "kind" }
+  field { name: "bytes_list" number: 1 type_name: ".tensorflow.BytesList" oneof_index: 0 }
+  field { name: "int64_list" number: 3 type_name: ".tensorflow.Int64List" oneof_index: 0 } }
+message_type { name: "Features"
+  field { name: "feature" number: 1 type_name: ".tensorflow.Features.FeatureEntry"
+          label: LABEL_REPEATED }
+  nested_type { name: "FeatureEntry" options { map_entry: true }
+    field { name: "key" number: 1 type: TYPE_STRING }
+    field { name: "value" number: 2 type_name: ".tensorflow.Feature" } } }
+message_type { name: "Example"
+  field { name: "features" number: 1 type_name: ".tensorflow.Features" } }
+"""
 
 
 def shard_name(split_name: str, index: int, count: int) -> str:
-    """The file name of shard `index` (from 0) out of `count`.
+    """Returns the file name of shard `index` (from 0) of `count`.
 
     >>> shard_name('train', 0, 10)
     'train_00000-of-00010.tfrecord'
@@ -27,42 +49,18 @@ def shard_name(split_name: str, index: int, count: int) -> str:
 
 
 def is_shard_name(name: str, split_names: Iterable[str]) -> bool:
-    """Whether `shard_name` gives `name` for one of these splits and any number of shards."""
+    """Returns whether `name` is one of `shard_name` for these splits and any number of shards."""
     splits = '|'.join(re.escape(split_name) for split_name in split_names)
     return re.fullmatch(rf'(?:{splits})_\d{{5,}}-of-\d{{5,}}\.tfrecord', name) is not None
 
 
-def _example_class():
-    """The class of `tf.train.Example`, as far as images need it, by the numbers of its fields.
+def _example_class() -> Any:
+    """Returns the class of `tf.train.Example`.
 
-    In a pool of its own: TensorFlow's own definition may be in the same process.
+    It has its own pool, because the process may also hold TensorFlow's definition.
     """
-    field = descriptor_pb2.FieldDescriptorProto
-    file = descriptor_pb2.FileDescriptorProto(
-        name='example.proto', package='tensorflow', syntax='proto3'
-    )
-
-    def add(message, name, number, kind, repeated=False, of=None, **more):
-        label = field.LABEL_REPEATED if repeated else field.LABEL_OPTIONAL
-        of = f'.tensorflow.{of}' if of else None
-        message.field.add(name=name, number=number, type=kind, label=label, type_name=of, **more)
-
-    lists = file.message_type.add(name='BytesList')
-    add(lists, 'value', 1, field.TYPE_BYTES, repeated=True)
-    lists = file.message_type.add(name='Int64List')
-    add(lists, 'value', 1, field.TYPE_INT64, repeated=True)  # Packed, as proto3 has it.
-    feature = file.message_type.add(name='Feature')
-    feature.oneof_decl.add(name='kind')
-    add(feature, 'bytes_list', 1, field.TYPE_MESSAGE, of='BytesList', oneof_index=0)
-    add(feature, 'int64_list', 3, field.TYPE_MESSAGE, of='Int64List', oneof_index=0)
-    features = file.message_type.add(name='Features')
-    entry = features.nested_type.add(name='FeatureEntry')
-    entry.options.map_entry = True
-    add(entry, 'key', 1, field.TYPE_STRING)
-    add(entry, 'value', 2, field.TYPE_MESSAGE, of='Feature')
-    add(features, 'feature', 1, field.TYPE_MESSAGE, repeated=True, of='Features.FeatureEntry')
-    example = file.message_type.add(name='Example')
-    add(example, 'features', 1, field.TYPE_MESSAGE, of='Features')
+    file = descriptor_pb2.FileDescriptorProto()
+    text_format.Parse(_EXAMPLE_PROTO, file)
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
     return message_factory.GetMessageClass(pool.FindMessageTypeByName('tensorflow.Example'))
@@ -72,13 +70,13 @@ _Example = _example_class()
 
 
 def make_example(encoded: bytes, label: int, height: int, width: int) -> bytes:
-    """A serialized `tf.train.Example` of one image; equal arguments give equal bytes.
+    """Returns a serialized `tf.train.Example` of one image; equal arguments give equal bytes.
 
     Args:
-      encoded: the contents of a JPEG file.
-      label: of its class, from 0.
-      height: in pixels, as stored in the file.
-      width: likewise.
+      encoded: contents of a JPEG file.
+      label: label of the class, from 0.
+      height: height in pixels, as stored in the file.
+      width: width in pixels, as stored in the file.
     """
     example = _Example()
     feature = example.features.feature
@@ -87,7 +85,7 @@ def make_example(encoded: bytes, label: int, height: int, width: int) -> bytes:
     feature['image/class/label'].int64_list.value.append(label)
     feature['image/height'].int64_list.value.append(height)
     feature['image/width'].int64_list.value.append(width)
-    # Otherwise the features come in any order, and no two conversions are alike.
+    # Otherwise the order of the features is arbitrary, and no two conversions are equal.
     return example.SerializeToString(deterministic=True)
 
 
@@ -98,14 +96,14 @@ def _masked_checksum(data: bytes) -> bytes:
 
 
 def write_shard(path: str, examples: Iterable[bytes]) -> tuple[int, str]:
-    """Writes serialized Examples to a shard, which gets its name from `files.finish(path)`.
+    """Writes serialized Examples to a shard, which `files.finish(path)` gives its final name.
 
     Args:
-      path: of the shard. If an example fails there is nothing.
-      examples: may be a generator; what it raises ends the shard and passes through.
+      path: path of the shard. Nothing is left if an exception is raised.
+      examples: serialized Examples; may be a generator, whose exceptions pass through.
 
     Returns:
-      The shard's size in bytes, and its SHA-256 in hexadecimal.
+      Size of the shard in bytes, and its SHA-256, hexadecimal.
 
     Raises:
       OSError: if the shard cannot be written.

@@ -1,45 +1,38 @@
-"""Worker processes that share out tasks, report what they did, and never outlive their parent."""
+"""Worker processes that do tasks in parallel, count their progress and end with their parent."""
 
 import concurrent.futures
 import concurrent.futures.process
 import contextlib
-import errno
-import fcntl
 import itertools
 import multiprocessing
 import multiprocessing.connection
+import multiprocessing.context
+import multiprocessing.reduction
 import os
 import signal
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from typing import Any
 
 from slim.errors import UserError
 
-# A copy of a process takes over its threads' locks, but not its threads: those are spawned.
-_processes = multiprocessing.get_context('spawn')
+# A forked process inherits the locks that other threads hold, but not these threads, so a process
+# with threads must spawn its workers.
+_spawn = multiprocessing.get_context('spawn')
 REPORT_SECONDS = 0.2
-# How long the workers of a killed process may take to notice. They look at every moment.
-PATIENCE_SECONDS = 10
-KILLED = (
-    'a worker process was killed, for lack of memory perhaps; run it again, with fewer workers if '
-    'it happens twice'
-)
-# Two bytes of a lock file: who owns the folder, and who still writes to it.
-OWNER, WRITERS = 0, 1
 
 
 class Stopped(Exception):
-    """Raised in a task when the others have come to an end."""
+    """Raised in a task after another task failed or the caller stopped."""
 
 
 class Counter:
-    """Counts what all workers have done. A task calls it now and then; it raises `Stopped`."""
+    """Counts the progress of all workers. Tasks call it regularly; it raises `Stopped`."""
 
-    def __init__(self):
-        self._done = _processes.Value('q', 0)
-        self._stopped = _processes.Value('b', 0)
+    def __init__(self) -> None:
+        self._done = _spawn.Value('q', 0)
+        self._stopped = _spawn.Value('b', 0)
 
     def __call__(self, count: int = 1) -> None:
         with self._done.get_lock():
@@ -54,168 +47,151 @@ class Counter:
         self._stopped.value = 1
 
 
+class _Descriptor:
+    """A file descriptor that a worker process inherits and keeps open as long as it lives.
+
+    A forked worker has all descriptors anyway; a spawned one has those that are duplicated while
+    the arguments of the new process are pickled.
+    """
+
+    def __init__(self, number: int):
+        self._number = number
+
+    def __getstate__(self) -> Any:
+        return multiprocessing.reduction.DupFd(self._number)
+
+    def __setstate__(self, duplicate: Any) -> None:
+        self._number = duplicate.detach()
+
+
 def available_cores() -> int:
-    """The cores that this process may use."""
+    """Returns the number of cores that this process may use."""
     return len(os.sched_getaffinity(0))
 
 
-def _quickest_processes():
-    """Copies of this process, which are there at once, if it has a single thread; else `spawn`."""
-    # TensorFlow's threads are none of Python's, and not counted.
+def _fastest_context() -> multiprocessing.context.BaseContext:
+    """Returns `fork`, which starts workers at once, if there is only one thread, else `spawn`."""
+    # `threading` does not count TensorFlow's threads.
     if threading.active_count() == 1 and 'tensorflow' not in sys.modules:
         return multiprocessing.get_context('fork')
-    return _processes
+    return _spawn
 
 
 def run(
-    function: Callable,
+    function: Callable[[Any, Callable], Any],
     tasks: Iterable,
     num_workers: int,
     on_progress: Callable[[int], None] = lambda done: None,
-    lock_path: str | None = None,
-) -> Iterator:
-    """The results of `function(task, counter)` for all tasks, in the order in which they are done.
+    lock: int | None = None,
+) -> Generator[Any, None, None]:
+    """Yields the results of `function(task, counter)` for all tasks, in order of completion.
 
-    With one worker they are done in this process. Tasks are taken from the iterable as workers get
-    free, a few ahead. When one fails, or the caller stops asking, the others are stopped at their
-    next call of the counter; what it raised passes through.
+    One worker is this process itself. Tasks are taken from the iterable as workers become free, a
+    few ahead. When a task raises an exception, or the caller stops iterating, the other tasks stop
+    at their next call of the counter; the exception passes through.
 
     Args:
-      function: of a module, so that other processes find it.
-      tasks: whatever can be pickled.
-      num_workers: processes, at least one.
-      on_progress: called now and then with how often the tasks have called the counter.
-      lock_path: of the lock file of the folder that the tasks write to, see `own_folder`.
+      function: function of a module, so that other processes can import it.
+      tasks: picklable tasks.
+      num_workers: number of processes, at least 1.
+      on_progress: called regularly with the sum of all counts so far.
+      lock: file descriptor from `files.lock_folder` for the folder that the tasks write to. It
+        stays locked until the last worker has ended, even if this process is killed.
 
     Raises:
-      UserError: if a worker was killed, for lack of memory most likely.
+      UserError: if a worker was killed, most likely for lack of memory.
     """
     counter = Counter()
     if num_workers == 1:
-        count = counter.__call__
 
-        def counted(number=1):
-            count(number)
+        def count_here(count: int = 1) -> None:
+            counter(count)
             on_progress(counter.value())
 
         for task in tasks:
-            yield function(task, counted)
+            yield function(task, count_here)
         return
     waiting = iter(tasks)
-    executor = concurrent.futures.ProcessPoolExecutor(
-        num_workers, _quickest_processes(), _begin_work, (counter, lock_path)
-    )
-    running = set()
-    try:
-        for task in itertools.islice(waiting, num_workers + 1):
-            running.add(executor.submit(_work, function, task))
-        while running:
-            done, running = concurrent.futures.wait(
-                running, REPORT_SECONDS, concurrent.futures.FIRST_COMPLETED
-            )
-            on_progress(counter.value())
-            for task in itertools.islice(waiting, len(done)):
+    descriptor = None if lock is None else _Descriptor(lock)
+    with _pool(num_workers, _fastest_context(), counter, descriptor) as executor:
+        running: set[concurrent.futures.Future] = set()
+        try:
+            for task in itertools.islice(waiting, num_workers + 1):
                 running.add(executor.submit(_work, function, task))
-            for future in done:
-                yield future.result()
-    except concurrent.futures.process.BrokenProcessPool as error:
-        raise UserError(KILLED) from error
-    finally:
-        counter.stop()
-        executor.shutdown(cancel_futures=True)
+            while running:
+                done, running = concurrent.futures.wait(
+                    running, REPORT_SECONDS, concurrent.futures.FIRST_COMPLETED
+                )
+                on_progress(counter.value())
+                for task in itertools.islice(waiting, len(done)):
+                    running.add(executor.submit(_work, function, task))
+                for future in done:
+                    yield future.result()
+        finally:
+            counter.stop()
 
 
 @contextlib.contextmanager
 def mapped(
-    function: Callable, tasks: Iterable, num_workers: int, chunk_size: int = 1
+    function: Callable[[Any], Any], tasks: Iterable, num_workers: int, chunk_size: int = 1
 ) -> Iterator[Iterator]:
-    """The results of `function(task)` for all tasks, an iterator in their order.
+    """Yields an iterator over the results of `function(task)` for all tasks, in their order.
 
     Args:
-      function, tasks, num_workers: as of `run`.
-      chunk_size: tasks that a worker is given at once: many, if they are small.
+      function: function of a module, so that other processes can import it.
+      tasks: picklable tasks.
+      num_workers: number of processes, at least 1.
+      chunk_size: number of tasks that a worker is given at once: many, if they are small.
 
     Raises:
-      UserError: as `run`.
+      UserError: if a worker was killed, most likely for lack of memory.
     """
     if num_workers == 1:
         yield map(function, tasks)
         return
-    executor = concurrent.futures.ProcessPoolExecutor(num_workers, _processes, _begin_work)
-    try:
+    with _pool(num_workers, _spawn) as executor:
         yield executor.map(function, tasks, chunksize=chunk_size)
+
+
+@contextlib.contextmanager
+def _pool(
+    num_workers: int, context: multiprocessing.context.BaseContext, *arguments: Any
+) -> Iterator[concurrent.futures.ProcessPoolExecutor]:
+    executor = concurrent.futures.ProcessPoolExecutor(
+        num_workers, context, _start_worker, arguments
+    )
+    try:
+        yield executor
     except concurrent.futures.process.BrokenProcessPool as error:
-        raise UserError(KILLED) from error
+        raise UserError(
+            'a worker process was killed, perhaps for lack of memory; run it again, with fewer '
+            'workers if this happens twice'
+        ) from error
     finally:
         executor.shutdown(cancel_futures=True)
 
 
-_counter = None  # A worker's own, which the process is given as it begins.
+# Arguments of this worker process, which live as long as the process.
+_counter: Any = None
+_lock: _Descriptor | None = None
 
 
-def _begin_work(counter=None, lock_path=None):
-    """Makes a new process a worker: it leaves Ctrl-C to its parent, and ends with it."""
-    global _counter
-    _counter = counter
+def _start_worker(counter: Counter | None = None, lock: _Descriptor | None = None) -> None:
+    """Makes a new process a worker: it leaves Ctrl-C to its parent, and ends with its parent."""
+    global _counter, _lock
+    _counter, _lock = counter, lock
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    if lock_path is not None:
-        # Kept open for as long as this process lives.
-        _counter.lock_file = os.open(lock_path, os.O_RDWR)
-        fcntl.lockf(_counter.lock_file, fcntl.LOCK_SH, 1, WRITERS)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
-def _end_with_parent():
-    """Ends this process at the moment in which its parent ends, killed or not."""
-    multiprocessing.connection.wait([multiprocessing.parent_process().sentinel])
+def _end_with_parent() -> None:
+    """Ends this process as soon as its parent ends, even if the parent is killed."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    multiprocessing.connection.wait([parent.sentinel])
     os._exit(1)
 
 
-def _work(function, task):
+def _work(function: Callable[[Any, Callable], Any], task: Any) -> Any:
     return function(task, _counter)
-
-
-@contextlib.contextmanager
-def own_folder(lock_path: str) -> Iterator[None]:
-    """Holds a folder's lock, so that no two processes write to it at once.
-
-    Waits for the workers of an owner that was killed: they end by themselves, but may be amid a
-    file. The lock file stays; a lock that could be removed would be none.
-
-    Raises:
-      UserError: if another process holds the lock.
-    """
-    file = os.open(lock_path, os.O_RDWR | os.O_CREAT, 0o666)
-    try:
-        try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, OWNER)
-        except OSError as error:
-            if error.errno not in (errno.EACCES, errno.EAGAIN):
-                raise
-            raise UserError(
-                f'{os.path.dirname(lock_path)} is being written to by another process; wait for '
-                'it to end'
-            ) from error
-        _wait_for_writers(file, lock_path)
-        yield
-    finally:
-        os.close(file)  # Which gives the lock back, as the end of the process would.
-
-
-def _wait_for_writers(file, lock_path):
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while True:
-        try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, WRITERS)
-            fcntl.lockf(file, fcntl.LOCK_UN, 1, WRITERS)
-            return
-        except OSError as error:
-            if error.errno not in (errno.EACCES, errno.EAGAIN):
-                raise
-            if time.monotonic() > deadline:
-                raise UserError(
-                    f'{os.path.dirname(lock_path)}: worker processes of an earlier run still write '
-                    'there; end them first'
-                ) from error
-        time.sleep(0.01)

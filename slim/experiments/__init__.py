@@ -1,6 +1,6 @@
-"""Whole experiments: what the other rooms do, one step after the other, with what it came to.
+"""The miniature experiment, and the data of the notebooks.
 
-`transfer` is the paper's claim in miniature, `side_by_side` runs its trainings. The notebooks look
-at what `demo_features`, `demo_domains` and `class_images` find; `notebooks` executes them, and
-`published_similarity` has the values of 2018.
+`miniature` is the paper's claim in miniature; `subprocesses` runs its trainings. `notebook_data`
+and `class_images` find what the notebooks analyse, `published` has the original results, and
+`notebooks` executes the notebooks.
 """

@@ -1,18 +1,18 @@
-"""The paper's claim in miniature: the nearer a source, the better it transfers (section 4, Fig. 5).
+"""The paper's claim in miniature: more similar sources transfer better (section 4, Fig. 5).
 
-Networks are pre-trained on two sources and on their union; each image of any is seen as often. Each
-gives features of every target, and the accuracy of a linear classifier on them says how well
-its source transfers. Similarity of source and target is that of their class features, by one and
-the same network for all of them: the one of the union, which plays the part that a network trained
-on JFT, with 300 million images, plays in the paper.
+Networks are pre-trained on two sources and on their union, for the same number of epochs. Each
+extracts features of every target; the accuracy of a linear classifier on them measures how well its
+source transfers. The similarity of source and target is that of class features by one network for
+all of them, the network of the union: it takes the role of the paper's network, which was trained
+on JFT, 300 million images.
 
-    draw_and_convert     embedded domains -> photographs, shards
+    render_and_convert   synthetic datasets -> images, shards
     pretrain             shards -> a checkpoint for each source
-    extract              checkpoints, photographs -> features
+    extract              checkpoints, images -> features
     measure              features -> class features, a row for each pair of target and source
-    write_results        rows -> tables, picture
+    write_results        rows -> tables, plot
 
-TensorFlow is imported when features are to be extracted; `pretrain` runs train.py.
+TensorFlow is imported before features are extracted; `pretrain` runs train.py.
 """
 
 import contextlib
@@ -29,28 +29,29 @@ from dataclasses import dataclass
 from slim import configs
 from slim.errors import UserError
 from slim.experiments import subprocesses
+from slim.features import class_means, domains
 from slim.files import check_writable, write_text
 
 SETTINGS = 'settings.json'
 CLASS_FEATURES = 'class_features'
-SPLITS = ('train', 'validation')
 MEASURES = ('similarity', 'logme', 'h_score')
 ONE_THREAD = {'TF_NUM_INTRAOP_THREADS': '1', 'TF_NUM_INTEROP_THREADS': '1'}
 PACKAGES = ('numpy', 'pillow', 'pot', 'scikit-learn', 'scipy', 'tensorflow')
 
 
 def describe_settings(settings: configs.MiniatureConfig) -> dict:
-    """The settings as JSON, with a digest of all that the images of each dataset depend on."""
-    from slim.synthetic.registry import find_domain
+    """Returns the settings as JSON, with a digest of all that each dataset's images depend on."""
+    from slim.synthetic.definitions import definition_digest
+    from slim.synthetic.registry import find_dataset
 
     names = (*settings.networks, *settings.targets)
-    digests = {name: find_domain(name).definition()[:16] for name in names}
+    digests = {name: definition_digest(find_dataset(name))[:16] for name in names}
     return json.loads(json.dumps({**dataclasses.asdict(settings), 'domains': digests}))
 
 
 @dataclass(frozen=True)
 class Folders:
-    """Where things are: the datasets, the checkpoints, the features, and what came out."""
+    """Folders of the datasets, the checkpoints, the features and the results."""
 
     dataset_dir: str
     checkpoint_dir: str
@@ -59,47 +60,45 @@ class Folders:
 
 
 def is_claimed(folder: str, flag: str, record: dict) -> bool:
-    """Whether a folder is for results of these settings already; False if there is nothing in it.
+    """Returns whether a folder belongs to these settings already; False if it is empty.
 
     Args:
-      folder: need not be there.
-      flag: that names it, for messages.
-      record: of `describe_settings`.
+      folder: path of the folder, which need not exist.
+      flag: name of the flag that sets the path, for messages.
+      record: result of `describe_settings`.
 
     Raises:
-      UserError: if it holds results of other settings, or something else.
-      OSError: if it cannot be written.
+      UserError: if the folder holds results of other settings, or something else.
+      OSError: if the folder cannot be written.
     """
     check_writable(folder)
     path = os.path.join(folder, SETTINGS)
     advice = f'remove it, or choose another --{flag}'
     try:
         with open(path, encoding='utf-8') as file:
-            there = dict(json.load(file))
+            existing = dict(json.load(file))
     except FileNotFoundError:
         if os.path.isdir(folder) and os.listdir(folder):
-            raise UserError(
-                f'{folder} holds files of something else, without {SETTINGS}; {advice}'
-            ) from None
+            raise UserError(f'{folder} holds other files and no {SETTINGS}; {advice}') from None
         return False
     except (ValueError, TypeError) as error:
-        raise UserError(f'{path} holds no settings; {advice}') from error
-    there.pop('versions', None)
-    other = sorted(key for key in there.keys() | record.keys() if there.get(key) != record.get(key))
-    if other:
+        raise UserError(f'{path} is not a record of settings; {advice}') from error
+    existing.pop('versions', None)
+    keys = sorted(existing.keys() | record.keys())
+    if other := [key for key in keys if existing.get(key) != record.get(key)]:
         shown = ', '.join(
-            f'{key}={there.get(key)} instead of {record.get(key)}'
+            f'{key}={existing.get(key)} instead of {record.get(key)}'
             for key in other
             if key != 'domains'
         )
-        raise UserError(f'{folder} was made with {shown or "other photographs"}; {advice}')
+        raise UserError(f'{folder} was made with {shown or "other rendered images"}; {advice}')
     return True
 
 
 def claim(folder: str, flag: str, record: dict) -> None:
-    """Takes a folder for results of these settings; a later run with others will be refused.
+    """Reserves a folder for these settings: a later run with other settings is refused.
 
-    Arguments and errors as of `is_claimed`.
+    Arguments and errors are those of `is_claimed`.
     """
     if not is_claimed(folder, flag, record):
         os.makedirs(folder, exist_ok=True)
@@ -107,36 +106,32 @@ def claim(folder: str, flag: str, record: dict) -> None:
 
 
 @contextlib.contextmanager
-def _step(what: str) -> Iterator[None]:
-    """Says how long a step of the experiment took."""
+def _step(name: str) -> Iterator[None]:
+    """Prints how long a step of the experiment took."""
     began = time.monotonic()
     yield
-    print(f'== {what}: {time.monotonic() - began:.0f} s', flush=True)
+    print(f'== {name}: {time.monotonic() - began:.0f} s', flush=True)
 
 
 def run(settings: configs.MiniatureConfig, folders: Folders) -> tuple[list[dict], list[dict]]:
-    """The whole experiment. What is there already and whole is not made again.
+    """Runs the whole experiment; resumes it if some of its files exist already.
 
     Returns:
       (rows of `measure`, rows of `correlations`).
 
     Raises:
-      UserError: if a folder holds something else, or a setting cannot be.
+      UserError: if a folder holds something else, or a setting is invalid.
       OSError: if a file cannot be read or written.
     """
     from slim.transfer.correlations import correlations
 
     record = describe_settings(settings)
-    places = {
-        flag: getattr(folders, flag) for flag in ('checkpoint_dir', 'feature_dir', 'output_dir')
-    }
-    # All are looked at before one is taken: a run that is refused leaves no folder to settings that
-    # never came to anything.
+    # All folders are checked before one is claimed, so that a refused run claims none.
     for step in (is_claimed, claim):
-        for flag, folder in places.items():
-            step(folder, flag, record)
-    with _step(f'{len(settings.networks)} sources and {len(settings.targets)} targets drawn'):
-        draw_and_convert(settings, folders)
+        for flag in ('checkpoint_dir', 'feature_dir', 'output_dir'):
+            step(getattr(folders, flag), flag, record)
+    with _step(f'{len(settings.networks)} sources and {len(settings.targets)} targets rendered'):
+        render_and_convert(settings, folders)
     with _step(f'{len(settings.networks)} networks pre-trained'):
         pretrain(settings, folders)
     with _step('TensorFlow imported'):
@@ -151,19 +146,19 @@ def run(settings: configs.MiniatureConfig, folders: Folders) -> tuple[list[dict]
     return rows, found
 
 
-def draw_and_convert(settings: configs.MiniatureConfig, folders: Folders) -> None:
-    """Draws all domains, and converts those that networks are trained on."""
+def render_and_convert(settings: configs.MiniatureConfig, folders: Folders) -> None:
+    """Renders all datasets, and converts those that networks are trained on."""
     from slim import synthetic
     from slim.datasets import conversion
 
     for name in (*settings.networks, *settings.targets):
-        synthetic.write_domain(name, os.path.join(folders.dataset_dir, name))
+        synthetic.write_dataset(name, os.path.join(folders.dataset_dir, name))
     for name in settings.networks:
         conversion.convert(folders.dataset_dir, name, num_shards=settings.num_shards)
 
 
 def set_up_tensorflow(settings: configs.MiniatureConfig) -> None:
-    """Imports TensorFlow, and has it give the same bits on every run."""
+    """Imports TensorFlow and makes its operations deterministic."""
     from slim.quiet_import import import_tensorflow
 
     import_tensorflow('slim.compat')
@@ -173,40 +168,33 @@ def set_up_tensorflow(settings: configs.MiniatureConfig) -> None:
 
     devices.set_up()
     devices.use_deterministic_operations()
-    # Which asks for a seed of the values that a checkpoint's take the place of.
+    # Deterministic operations need a seed even for initial values that a checkpoint replaces.
     tf.random.set_seed(settings.seed)
     precision.warn_if_slow(settings.precision)
 
 
 def pretrain(settings: configs.MiniatureConfig, folders: Folders) -> None:
-    """Pre-trains the networks side by side, from scratch or from where they were stopped.
+    """Pre-trains the networks in parallel, and resumes trainings that were interrupted.
 
-    Each has one core; two take two thirds of the time that they take one after the other on both,
-    as the layers are too small to be shared. So the numbers do not depend on how many cores there
-    are.
+    Each training uses one core, so the results do not depend on the number of cores. Two trainings
+    in parallel take two thirds of the time of one after the other on both cores, because the layers
+    are too small for two threads.
 
     Raises:
-      UserError: if one cannot be trained.
+      UserError: if a training fails.
     """
     from slim.datasets import workers
 
-    wanted = sorted(settings.networks, key=settings.steps, reverse=True)  # The longest first.
-    commands = {
-        name: training_command(settings, folders, name)
-        for name in wanted
-        if not is_trained(settings, folders, name)
-    }
+    commands = {}
+    for name in sorted(settings.networks, key=settings.steps, reverse=True):  # Longest first.
+        last = os.path.join(name, f'model.ckpt-{settings.steps(name)}.index')
+        if not os.path.exists(os.path.join(folders.checkpoint_dir, last)):
+            commands[name] = training_command(settings, folders, name)
     subprocesses.run(commands, workers.available_cores(), ONE_THREAD, folders.checkpoint_dir)
 
 
-def is_trained(settings: configs.MiniatureConfig, folders: Folders, name: str) -> bool:
-    """Whether the network of the dataset `name` has its last checkpoint."""
-    path = os.path.join(folders.checkpoint_dir, name, f'model.ckpt-{settings.steps(name)}.index')
-    return os.path.exists(path)
-
-
 def training_command(settings: configs.MiniatureConfig, folders: Folders, name: str) -> list[str]:
-    """The command that pre-trains a network on the dataset `name`."""
+    """Returns the command that pre-trains a network on the dataset `name`."""
     from slim.datasets.dataset import load_dataset
 
     steps = settings.steps(name)
@@ -238,10 +226,9 @@ def training_command(settings: configs.MiniatureConfig, folders: Folders, name: 
 
 
 def extract(settings: configs.MiniatureConfig, folders: Folders, name: str) -> None:
-    """Extracts features by the network of the dataset `name`.
+    """Extracts features of all images of the targets by the network of the dataset `name`.
 
-    They are of all images of the targets, and where it is the network of the union, of the sources'
-    training images.
+    The network of the union also extracts features of the sources' training images.
     """
     from slim.learning import checkpoints, extraction
 
@@ -255,7 +242,7 @@ def extract(settings: configs.MiniatureConfig, folders: Folders, name: str) -> N
             precision=settings.precision,
         )
     )
-    wanted = [(target, split) for target in settings.targets for split in SPLITS]
+    wanted = [(target, split) for target in settings.targets for split in configs.SPLITS]
     if name == settings.union:
         wanted += [(source, 'train') for source in settings.sources]
     for dataset_name, split in wanted:
@@ -269,25 +256,23 @@ def extract(settings: configs.MiniatureConfig, folders: Folders, name: str) -> N
 
 
 def measure(settings: configs.MiniatureConfig, folders: Folders) -> list[dict]:
-    """Measures each pair of target and source, and writes the class features that it takes.
+    """Measures each pair of target and source, and writes the class features that this needs.
 
     Returns:
       Rows with
-        target, source           the union is called by its parts, with '+' between them
-        emd, similarity          by the network of the union
+        target, source           names; that of the union consists of its parts, joined by '+'
+        emd, similarity          on class features by the network of the union
         accuracy                 of a linear classifier on features by the source's network
-        accuracy_error           its standard error, of a sample as large as the validation images
-        logme, h_score           of the training images, by the source's network
+        accuracy_error           standard error for the number of validation images
+        logme, h_score           on features of the training images by the source's network
     """
-    from slim.features import class_means, domains
-
     class_dir = os.path.join(folders.output_dir, CLASS_FEATURES)
-    seen_by = os.path.join(folders.feature_dir, settings.union)
+    union_dir = os.path.join(folders.feature_dir, settings.union)
     for name in (*settings.sources, *settings.targets):
-        found = class_means.class_features(*domains.read_images(seen_by, name, 'train'))
+        found = class_means.compute_class_means(*domains.read_images(union_dir, name, 'train'))
         domains.write_domain(class_dir, name, found)
     parts = [domains.read_domain(class_dir, name) for name in settings.sources]
-    sources = dict(zip(settings.networks, [*parts, domains.join(parts)], strict=True))
+    sources = dict(zip(settings.networks, [*parts, domains.merge_domains(parts)], strict=True))
     return [
         measure_pair(
             source,
@@ -300,16 +285,17 @@ def measure(settings: configs.MiniatureConfig, folders: Folders) -> list[dict]:
     ]
 
 
-def measure_pair(source, target, feature_dir: str, gamma: float) -> dict:
-    """A row of `measure`.
+def measure_pair(
+    source: domains.Domain, target: domains.Domain, feature_dir: str, gamma: float
+) -> dict:
+    """Returns a row of `measure`.
 
     Args:
-      source: a `Domain`.
-      target: a `Domain`, of the same network.
+      source: source domain.
+      target: target domain, with features by the same network.
       feature_dir: folder of features of the target's images by the source's network.
-      gamma: of the similarity.
+      gamma: factor of the exponent in exp(-gamma * EMD).
     """
-    from slim.features import domains
     from slim.transfer import measures
     from slim.transfer.domain_similarity import measure_similarity
     from slim.transfer.linear_classifier import classify
@@ -332,7 +318,7 @@ def write_results(folder: str, record: dict, rows: list[dict], found: list[dict]
     """Writes results.csv, correlations.csv, transfer.png and, with versions, settings.json.
 
     Raises:
-      OSError: if they cannot be written.
+      OSError: if a file cannot be written.
     """
     from slim.plots.image_grids import write_png
     from slim.plots.transfer_scatter import draw_transfer

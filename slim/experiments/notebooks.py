@@ -1,46 +1,37 @@
-"""Executes the notebooks at the top of the repository, and writes them back with their outputs.
+"""Executes the notebooks at the top of the repository and writes them back with their outputs.
 
     python -m slim.experiments.notebooks
     python -m slim.experiments.notebooks DomainSimilarityDemo.ipynb
 
-What differs between two runs that came to the same, such as times and versions, is left out: what
-git then shows is what has changed. A notebook that fails is left as it was.
+Times, versions and other details that differ between two runs with the same results are removed, so
+that `git diff` shows only what has changed. A notebook that fails is left unchanged.
 """
 
 import glob
 import os
 
+import nbformat
 from absl import flags
 
 from slim import command_line
 from slim.errors import UserError
+from slim.files import write_text
 
-flags.DEFINE_list('notebooks', [], 'Notebooks to execute; by default all that are here.')
+flags.DEFINE_list('notebooks', [], 'Notebooks to execute; by default all in this folder.')
 
-CELL_SECONDS = 600  # A minute where nothing else is running.
+CELL_SECONDS = 600  # The slowest cell takes a minute on an idle machine.
 METADATA = {
     'kernelspec': {'display_name': 'Python 3', 'language': 'python', 'name': 'python3'},
     'language_info': {'name': 'python'},
 }
 
 
-def clean(notebook):
-    """A copy of a notebook without what differs from run to run, or from one editor to another."""
-    import nbformat
-
-    cleaned = nbformat.from_dict({**notebook, 'metadata': METADATA})
-    for number, cell in enumerate(cleaned.cells):
-        cell.id, cell.metadata = f'cell-{number}', {}
-    return cleaned
-
-
-def execute(notebook, folder: str):
-    """A copy of a notebook, executed in a folder, with nothing of the outputs that it had.
+def execute(notebook: nbformat.NotebookNode, folder: str) -> nbformat.NotebookNode:
+    """Returns a copy of a notebook, executed in `folder`; its earlier outputs are discarded.
 
     Raises:
       UserError: if a cell raises.
     """
-    import nbformat
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError
 
@@ -55,23 +46,20 @@ def execute(notebook, folder: str):
         raise UserError(f'a cell raises {error.ename}: {error.evalue}') from error
 
 
-def to_text(notebook) -> str:
-    """What `clean` leaves of a notebook as the text of its file."""
-    import nbformat
+def to_text(notebook: nbformat.NotebookNode) -> str:
+    """Returns the text of a notebook's file, without details that differ from run to run."""
+    cleaned = nbformat.from_dict({**notebook, 'metadata': METADATA})
+    for number, cell in enumerate(cleaned.cells):
+        cell.id, cell.metadata = f'cell-{number}', {}
+    return nbformat.writes(cleaned) + '\n'
 
-    return nbformat.writes(clean(notebook)) + '\n'
 
-
-def main(flags):
-    import nbformat
-
-    from slim.files import write_text
-
-    for path in flags.notebooks or sorted(glob.glob('*.ipynb')):
+def main(flags: flags.FlagValues) -> None:
+    # LinearClassifierDemo comes first: it makes the features that DomainSimilarityDemo averages.
+    for path in flags.notebooks or sorted(glob.glob('*.ipynb'), reverse=True):
         notebook = nbformat.read(path, as_version=4)
-        folder = os.path.dirname(os.path.abspath(path))
         try:
-            executed = execute(notebook, folder)
+            executed = execute(notebook, os.path.dirname(os.path.abspath(path)))
         except UserError as error:
             raise UserError(f'{path}: {error}') from error
         write_text(path, to_text(executed))

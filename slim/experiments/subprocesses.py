@@ -1,122 +1,121 @@
-"""Scripts of this repository as processes side by side, which are stopped when their starter is."""
+"""Runs scripts of this repository as parallel processes and stops them when their parent ends."""
 
 import contextlib
-import fcntl
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from slim.errors import UserError
+from slim.files import lock_folder
 
 ROOT = Path(__file__).parents[2]
-LOCK = '.running.lock'
 POLL_SECONDS = 0.1
 
 
-def command(script: str, **flags) -> list[str]:
-    """The command that runs a script of this repository.
+def command(script: str, *arguments: str, **flags: object) -> list[str]:
+    """Returns the command that runs a script of this repository.
 
-    >>> command('train.py', seed=1, deterministic=True)[2:]
-    ['--seed=1', '--deterministic=True']
+    >>> command('train.py', '--flagfile=a.flags', seed=1, deterministic=True)[2:]
+    ['--flagfile=a.flags', '--seed=1', '--deterministic=True']
     """
-    return [sys.executable, str(ROOT / script), *(f'--{key}={flags[key]}' for key in flags)]
+    named = (f'--{name}={value}' for name, value in flags.items())
+    return [sys.executable, str(ROOT / script), *arguments, *named]
+
+
+def print_to_stderr(line: str) -> None:
+    """Prints a line to stderr at once."""
+    print(line, file=sys.stderr, flush=True)
 
 
 def run(
-    commands: Mapping[str, Sequence[str]], at_once: int, environment: Mapping[str, str], folder: str
+    commands: Mapping[str, Sequence[str]],
+    num_parallel: int,
+    environment: Mapping[str, str],
+    folder: str,
+    log: Callable[[str], None] = print_to_stderr,
+    working_dir: str | None = None,
 ) -> None:
-    """Runs commands, so many at once, in their order; what they log goes to stderr with their name.
+    """Runs commands in their order, up to `num_parallel` at the same time.
 
-    If one fails or this process is told to stop, the others get SIGTERM and are waited for.
+    If a command fails or this process is interrupted, the other commands get SIGTERM, and this
+    function returns after they have ended.
 
     Args:
-      commands: by name.
-      at_once: how many.
-      environment: variables beside those of this process.
-      folder: that they write to. As long as one of them lives no other call may run in it, even if
-        this process has been killed.
+      commands: name of each command -> its arguments.
+      num_parallel: largest number of processes at the same time.
+      environment: variables added to those of this process.
+      folder: folder that the commands write to. It stays locked as long as any of them runs, even
+        if this process has been killed.
+      log: function that gets each line that a command writes to stderr, after the command's name.
+      working_dir: working directory of the commands; by default that of this process.
 
     Raises:
-      UserError: if one fails, with the last line that it logged; or if the folder is being
-        written to.
-      OSError: if one cannot be started.
+      UserError: if a command fails, with the last line that it wrote to stderr; or if another
+        process holds the lock of `folder`.
+      OSError: if a command cannot be started.
     """
     waiting = list(commands.items())
     running: dict[str, _Process] = {}
-    with _locked(folder) as lock:
+    with lock_folder(folder) as lock:
         try:
             while waiting or running:
-                while waiting and len(running) < at_once:
+                while waiting and len(running) < num_parallel:
                     name, arguments = waiting.pop(0)
-                    running[name] = _Process(name, arguments, environment, lock)
-                for name in [name for name, one in running.items() if one.has_ended()]:
+                    popen = subprocess.Popen(
+                        arguments,
+                        cwd=working_dir,
+                        env={**os.environ, **environment},
+                        stdout=subprocess.DEVNULL,
+                        stderr=subprocess.PIPE,
+                        text=True,
+                        pass_fds=(lock,),
+                        # Ctrl-C reaches the parent only, which sends SIGTERM to its children.
+                        start_new_session=True,
+                    )
+                    running[name] = _Process(name, popen, log)
+                for name in [
+                    name for name, process in running.items() if process.popen.poll() is not None
+                ]:
                     running.pop(name).check()
                 time.sleep(POLL_SECONDS)
         finally:
-            for one in running.values():
-                one.stop()
-            for one in running.values():
-                one.wait()
+            for process in running.values():
+                process.stop()
+            for process in running.values():
+                process.wait()
 
 
 class _Process:
-    """A command under way."""
+    """A running command, with a thread that forwards its stderr to a log function."""
 
-    def __init__(self, name, arguments, environment, lock):
-        self._name, self._last_line = name, ''
-        self._process = subprocess.Popen(
-            arguments,
-            env={**os.environ, **environment},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            pass_fds=(lock,),
-            # Ctrl-C is for the starter, which passes it on as SIGTERM.
-            start_new_session=True,
-        )
-        self._reader = threading.Thread(target=self._pass_on, daemon=True)
+    def __init__(self, name: str, popen: subprocess.Popen, log: Callable[[str], None]) -> None:
+        self._name, self.popen, self._log = name, popen, log
+        self._last_line = ''
+        self._reader = threading.Thread(target=self._forward, daemon=True)
         self._reader.start()
 
-    def _pass_on(self):
-        for line in self._process.stderr:
+    def _forward(self) -> None:
+        assert self.popen.stderr is not None
+        for line in self.popen.stderr:
             self._last_line = line.strip()
-            print(f'{self._name}: {self._last_line}', file=sys.stderr, flush=True)
+            self._log(f'{self._name}: {self._last_line}')
 
-    def has_ended(self):
-        return self._process.poll() is not None
-
-    def check(self):
+    def check(self) -> None:
+        """Raises a `UserError` if the command, which has ended, failed."""
         self.wait()
-        if self._process.returncode:
-            reason = self._last_line or f'exit status {self._process.returncode}'
+        if self.popen.returncode:
+            reason = self._last_line or f'exit status {self.popen.returncode}'
             raise UserError(f'{self._name}: {reason}')
 
-    def stop(self):
+    def stop(self) -> None:
         with contextlib.suppress(ProcessLookupError):
-            self._process.send_signal(signal.SIGTERM)
+            self.popen.send_signal(signal.SIGTERM)
 
-    def wait(self):
-        self._process.wait()
+    def wait(self) -> None:
+        self.popen.wait()
         self._reader.join()
-
-
-@contextlib.contextmanager
-def _locked(folder) -> Iterator[int]:
-    """Holds a folder's lock, a file descriptor: whoever inherits it holds the lock, too."""
-    os.makedirs(folder, exist_ok=True)
-    lock = os.open(os.path.join(folder, LOCK), os.O_RDWR | os.O_CREAT, 0o666)
-    try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise UserError(
-                f'{folder} is being written to by another process; wait for it to end'
-            ) from error
-        yield lock
-    finally:
-        os.close(lock)

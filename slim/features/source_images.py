@@ -1,48 +1,62 @@
-"""The images that features were taken from, and the names of their classes.
+"""The source images of features, and the names of their classes.
 
-Features know of neither: their rows are in the order of the dataset's list, which leads to both.
+Feature files hold neither: their rows are in the order of the dataset's list.
 """
 
 import os
+from collections.abc import Callable
+
+import numpy.typing as npt
 
 from slim.datasets import split_lists
 from slim.validation import check_labels
 
-SPLITS = {'train': 'train', 'val': 'validation'}  # As features call a split, and as lists do.
+SPLITS = {'train': 'train', 'val': 'validation'}  # Split in names of feature files -> of lists.
 
 
-def class_names(dataset_dir: str, dataset_name: str, num_classes: int) -> list[str]:
-    """Names of the classes, of the dataset's labels.txt if it has as many; else their labels.
+def class_names(
+    dataset_dir: str,
+    dataset_name: str,
+    num_classes: int,
+    warn: Callable[[list[str]], None] = lambda warnings: None,
+) -> list[str]:
+    """Returns the names of classes by label: those of labels.txt if it has as many, else labels.
 
     Args:
       dataset_dir: folder of datasets.
-      dataset_name: a folder in it, which may be missing.
-      num_classes: of the features.
+      dataset_name: folder in it, which may be missing.
+      num_classes: number of classes of the features.
+      warn: function called with a warning if labels.txt has another number of classes.
 
     Raises:
-      UserError: if labels.txt cannot be what it should be.
+      UserError: if labels.txt is malformed.
 
     >>> class_names('nowhere', 'birds', 3)
     ['0', '1', '2']
     """
     names = split_lists.read_labels(os.path.join(dataset_dir, dataset_name))
-    if names is None or len(names) != num_classes:
-        return [str(label) for label in range(num_classes)]
-    return names
+    if names is not None and len(names) != num_classes:
+        warn(
+            [f'labels.txt names {len(names)} classes and the features have {num_classes}; not used']
+        )
+        names = None
+    return names or [str(label) for label in range(num_classes)]
 
 
-def image_paths(dataset_dir: str, dataset_name: str, split: str, labels) -> list[str] | None:
-    """Paths of the images of features, in the order of their rows.
+def image_paths(
+    dataset_dir: str, dataset_name: str, split: str, labels: npt.ArrayLike
+) -> list[str] | None:
+    """Returns the paths of the images of features, in the order of the features' rows.
 
     Args:
       dataset_dir: folder of datasets.
-      dataset_name: a folder in it.
+      dataset_name: folder in it.
       split: 'train' or 'val'.
-      labels: int [images], those of the features.
+      labels: int [images], labels of the features.
 
     Returns:
-      The paths; None where the list or an image is missing, or the list is of other images than the
-      features, as far as the labels tell.
+      The paths; None if the list or an image is missing, or the labels of the list differ from
+      those of the features, so that it describes other images.
 
     Raises:
       UserError: if the list cannot be read.

@@ -1,32 +1,35 @@
-"""Features on disk: one row an image, in the order of the dataset's list.
+"""Feature files: one row per image, in the order of the dataset's list.
 
-    feature/<checkpoint>/<set>_feature_train.npy   float32 [images, width]
+    feature/<checkpoint>/<set>_feature_train.npy   float32 [images, feature_dim]
     feature/<checkpoint>/<set>_label_train.npy     int32 [images]
-    feature/<checkpoint>/<set>_feature_train.json  what they were made with
+    feature/<checkpoint>/<set>_feature_train.json  provenance: how they were computed
 
-and the same for `val`. They are written row by row into a file of the final size, so that memory
-does not grow with the dataset, under another name until every row is there.
+and the same for `val`. Rows are written into a file of the final size, so that memory use does not
+grow with the dataset; it has a temporary name until it is complete.
 """
 
 import contextlib
 import json
 import os
 import time
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from slim.files import UNFINISHED, atomic_file, write_text
 
-SYNC_SECONDS = 10  # How much work a kill can cost.
+SYNC_SECONDS = 10  # Most work that is lost when the process is killed.
 
 
-def array_path(feature_dir, dataset_name, kind, split):
-    """Path of an array: `kind` is 'feature' or 'label', `split` is 'train' or 'val'."""
+def array_path(feature_dir: str, dataset_name: str, kind: str, split: str) -> str:
+    """Returns the path of an array: `kind` 'feature' or 'label', `split` 'train' or 'val'."""
     return os.path.join(feature_dir, f'{dataset_name}_{kind}_{split}.npy')
 
 
-def _read_json(path):
-    """The content of a JSON file, None where there is none or it is no JSON."""
+def _read_json(path: str) -> Any:
+    """Returns the content of a JSON file, None if it does not exist or is not JSON."""
     try:
         with open(path, encoding='utf-8') as file:
             return json.load(file)
@@ -34,85 +37,96 @@ def _read_json(path):
         return None
 
 
-def is_complete(path, origin):
-    """Whether the features at `path` are there and were made with `origin`, a dictionary."""
-    return os.path.exists(path) and _read_json(path.removesuffix('.npy') + '.json') == origin
+def is_complete(path: str, provenance: dict[str, object]) -> bool:
+    """Returns whether the features `path` are complete and have this provenance."""
+    return os.path.exists(path) and _read_json(path.removesuffix('.npy') + '.json') == provenance
 
 
-def write_labels(path, labels):
-    """Writes labels as int32 [images], whole or not at all."""
+def write_array(path: str, array: np.ndarray) -> None:
+    """Writes an array to a `.npy` file atomically."""
     with atomic_file(path) as unfinished, open(unfinished, 'wb') as file:
-        np.save(file, np.asarray(labels, np.int32))
+        np.save(file, array)
 
 
-def _reserve(path):
-    """Takes the disk space of a file that is written through memory.
+def write_labels(path: str, labels: Sequence[int]) -> None:
+    """Writes labels as int32 [images] atomically."""
+    write_array(path, np.asarray(labels, np.int32))
 
-    Without it a full disk would end the process by a signal, in the middle of an assignment.
+
+def _create_array(path: str, dtype: npt.DTypeLike, shape: tuple[int, ...]) -> np.memmap:
+    """Creates a `.npy` file as a memory map, with its disk space allocated.
+
+    If the space were not allocated, a full disk would kill the process by a signal when a row is
+    assigned.
 
     Raises:
-      OSError: if there is not enough.
+      OSError: if there is not enough space.
     """
+    array = np.lib.format.open_memmap(path, 'w+', dtype=dtype, shape=shape)
     with open(path, 'r+b') as file:
         try:
             os.posix_fallocate(file.fileno(), 0, os.path.getsize(path))
         except OSError as error:
             error.filename = path
             raise
+    return array
 
 
 class FeatureWriter:
-    """A feature file being filled, in any order, over several runs if need be."""
+    """A feature file that is filled in any order, possibly over several runs.
 
-    def __init__(self, path, num_images, width, origin):
-        """Opens the unfinished file of an earlier run with the same origin, or begins one.
+    Attributes:
+      path: path of the complete file.
+    """
+
+    def __init__(
+        self, path: str, num_images: int, feature_dim: int, provenance: dict[str, object]
+    ) -> None:
+        """Opens the unfinished file of an earlier run with the same provenance, or creates one.
 
         Args:
-          path: of the finished file.
-          num_images: rows.
-          width: of a feature.
-          origin: JSON-able dictionary of all that decides the values.
+          path: path of the complete file.
+          num_images: number of rows.
+          feature_dim: dimension of a feature.
+          provenance: everything that decides the values, as a JSON-able dictionary.
         """
-        self._path, self._origin = path, origin
+        self.path, self._provenance = path, provenance
         self._rows_path = path + UNFINISHED
         self._done_path = path + '.rows' + UNFINISHED
-        self._origin_path = path + '.json' + UNFINISHED
-        shape = (num_images, width)
-        rows, done = self._reopen(shape)
-        if rows is None:
+        self._provenance_path = path + '.json' + UNFINISHED
+        arrays = self._reopen((num_images, feature_dim))
+        if arrays is None:
             os.makedirs(os.path.dirname(path), exist_ok=True)
             with contextlib.suppress(FileNotFoundError):
-                os.remove(self._origin_path)
-            open_memmap = np.lib.format.open_memmap
-            rows = open_memmap(self._rows_path, 'w+', dtype=np.float32, shape=shape)
-            done = open_memmap(self._done_path, 'w+', dtype=bool, shape=(num_images,))
-            for file in (self._rows_path, self._done_path):
-                _reserve(file)
-            # Last: without it nothing of the two files is believed.
-            write_text(self._origin_path, json.dumps(origin))
-        self._rows, self._done = rows, done
-        self._pending = []
+                os.remove(self._provenance_path)
+            arrays = (
+                _create_array(self._rows_path, np.float32, (num_images, feature_dim)),
+                _create_array(self._done_path, bool, (num_images,)),
+            )
+            # Last: the two arrays are used only if it exists.
+            write_text(self._provenance_path, json.dumps(provenance))
+        self._rows, self._done = arrays
+        self._pending: list[np.ndarray] = []
         self._synced = time.monotonic()
 
-    def _reopen(self, shape):
-        """The two arrays of an interrupted run, (None, None) if there is none that fits."""
-        if _read_json(self._origin_path) != self._origin:
-            return None, None
+    def _reopen(self, shape: tuple[int, int]) -> tuple[np.memmap, np.memmap] | None:
+        """Returns the arrays of an interrupted run (rows, done), None if none fit."""
+        if _read_json(self._provenance_path) != self._provenance:
+            return None
         try:
             rows = np.load(self._rows_path, mmap_mode='r+', allow_pickle=False)
             done = np.load(self._done_path, mmap_mode='r+', allow_pickle=False)
         except (OSError, ValueError):
-            return None, None
-        if rows.shape != shape or rows.dtype != np.float32 or done.shape != shape[:1]:
-            return None, None
-        return rows, done
+            return None
+        fits = rows.shape == shape and rows.dtype == np.float32 and done.shape == shape[:1]
+        return (rows, done) if fits else None
 
-    def missing(self):
-        """Indices of the rows still to be written, int64, ascending."""
+    def missing_rows(self) -> np.ndarray:
+        """Returns the indices of rows that are not written yet, int64, ascending."""
         return np.flatnonzero(~np.asarray(self._done))
 
-    def write(self, indices, rows):
-        """Writes rows, float32 [n, width], to their places, int [n].
+    def write(self, indices: np.ndarray, rows: np.ndarray) -> None:
+        """Writes rows float32 [n, feature_dim] to the places `indices`, int [n].
 
         Raises:
           ValueError: if a feature is not finite.
@@ -124,8 +138,8 @@ class FeatureWriter:
         if time.monotonic() - self._synced >= SYNC_SECONDS:
             self.sync()
 
-    def sync(self):
-        """Puts the rows on the disk, and only then notes that they are there."""
+    def sync(self) -> None:
+        """Flushes the rows to disk and only then records that they are done."""
         self._rows.flush()
         for indices in self._pending:
             self._done[indices] = True
@@ -133,22 +147,22 @@ class FeatureWriter:
         self._pending.clear()
         self._synced = time.monotonic()
 
-    def finish(self):
-        """Gives the file its name.
+    def finish(self) -> None:
+        """Renames the file to its final name.
 
         Raises:
           ValueError: if a row was never written.
         """
         self.sync()
-        missing = self.missing()
+        missing = self.missing_rows()
         if len(missing):
             raise ValueError(f'{len(missing)} rows were not written, the first is {missing[0]}')
         del self._rows, self._done
-        # The origin comes last: at no moment does a new one stand beside older rows.
-        origin_path = self._path.removesuffix('.npy') + '.json'
+        # The provenance last, so that a new one never accompanies older rows.
+        final_provenance_path = self.path.removesuffix('.npy') + '.json'
         with contextlib.suppress(FileNotFoundError):
-            os.remove(origin_path)
-        os.replace(self._rows_path, self._path)
-        write_text(origin_path, json.dumps(self._origin, indent=1))
-        for path in (self._done_path, self._origin_path):
+            os.remove(final_provenance_path)
+        os.replace(self._rows_path, self.path)
+        write_text(final_provenance_path, json.dumps(self._provenance, indent=1))
+        for path in (self._done_path, self._provenance_path):
             os.remove(path)

@@ -1,10 +1,10 @@
-"""From a network function and batches of images to checkpoints, figures and features.
+"""Training, evaluation and feature extraction, with the checkpoints that connect them.
 
-`model` gives a tf-slim network its variables; `precision` says what it computes in. `losses`,
-`optimizers` and `schedules` are the rules of training, `train_step` makes an update of them,
-`training` is the loop around it. `evaluation`, of the networks of an `ensemble`, and `extraction`
-use what was learnt; `feature_sources` gives the features, from a checkpoint or a SavedModel, and
-`export` makes the one of the other. `checkpoints` reads and writes, `scopes` says which variables a
-flag means, `inspection` what a checkpoint holds. `summaries` is what TensorBoard shows, `devices`
-says what all of this runs on.
+`model` holds a tf-slim network with its variables, `precision` the types that its layers compute
+in. `losses`, `optimizers` and `schedules` are the rules of training, `train_step` combines them
+into one training step, and `training` is the loop around it, with its `loop_helpers`.
+`evaluation` evaluates checkpoints or an `ensemble` of them, and `extraction` writes the features
+that `feature_sources` computes with a checkpoint or a SavedModel. `export` turns a checkpoint into
+a SavedModel, `inspection` describes one. `checkpoints` reads and writes them, `scopes` selects
+variables by name, `summaries` writes TensorBoard's event files, `devices` sets up CPUs and GPUs.
 """

@@ -1,37 +1,43 @@
-"""Name-based checkpoints, TensorFlow 1's format: written whole or not at all, read strictly.
+"""Name-based checkpoints in TensorFlow 1's format: written atomically, read strictly.
 
-`<folder>/model.ckpt-<step>` with a `checkpoint` state file beside it, as the 2018 code, TensorBoard
-and `tf.train.latest_checkpoint` read them.
+A training writes `<folder>/model.ckpt-<step>` and the state file `checkpoint`, as expected by the
+original code, TensorBoard and `tf.train.latest_checkpoint`.
 """
 
 import contextlib
 import glob
 import os
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import tensorflow as tf
 
+from slim import configs
 from slim.errors import UserError
-from slim.files import write_text
+from slim.files import flush_to_disk, write_text
 from slim.learning.scopes import select
+from slim.validation import first_few
 
 AVERAGE_SUFFIX = '/ExponentialMovingAverage'
 PREFIX = 'model.ckpt'
+_SUFFIXES = ('.data-00000-of-00001', '.index')
 _TEMPORARY = '.writing-'
 
-# What TensorFlow's reader raises at files that are cut off or damaged.
+# Errors of TensorFlow's reader for files that are truncated or damaged.
 _UNREADABLE = (tf.errors.OpError, ValueError, RuntimeError, IndexError)
 
 
 class DamagedCheckpointError(UserError):
-    """A checkpoint whose files are cut off or damaged."""
+    """A checkpoint whose files are truncated or damaged."""
 
 
-def list_checkpoints(folder):
-    """The checkpoints of a training's folder, oldest first; the last one is where it goes on.
+def list_checkpoints(folder: str) -> list[str]:
+    """Returns the paths of a training's checkpoints, oldest first; training resumes from the last.
 
-    They are those that the state file lists and that are there. A state file that was edited to
-    name an older one as its newest is taken at its word; where it was lost, the names tell.
+    The state file decides: checkpoints that it lists and that exist, in its order, ending with the
+    one that it names as the newest (also after a user has edited it). Without a state file the
+    checkpoints are found by name.
     """
     if not os.path.isdir(folder):
         return []
@@ -40,50 +46,55 @@ def list_checkpoints(folder):
         newest = state.model_checkpoint_path
         paths = [path for path in state.all_model_checkpoint_paths if path != newest] + [newest]
     else:
-        indices = glob.glob(os.path.join(glob.escape(folder), f'{PREFIX}-*.index'))
-        paths = [path.removesuffix('.index') for path in indices]
-        paths = [path for path in paths if path.rsplit('-', 1)[1].isdigit()]
-        paths.sort(key=lambda path: int(path.rsplit('-', 1)[1]))
+        names = [name for name in _names_in(folder) if name.startswith(PREFIX + '-')]
+        steps = sorted(int(step) for name in names if (step := name.rsplit('-', 1)[1]).isdigit())
+        paths = [os.path.join(folder, f'{PREFIX}-{step}') for step in steps]
     return [path for path in paths if os.path.exists(path + '.index')]
 
 
-def latest_checkpoint(folder):
-    """The last of `list_checkpoints`, or None."""
+def latest_checkpoint(folder: str) -> str | None:
+    """Returns the last of `list_checkpoints`, or None if there are none."""
     paths = list_checkpoints(folder)
     return paths[-1] if paths else None
 
 
-def _names_in(folder):
-    """The names of all checkpoints in a folder, whoever wrote them."""
+def _names_in(folder: str) -> list[str]:
+    """Returns the names of all checkpoints in a folder, released ones included."""
     indices = sorted(glob.glob(os.path.join(glob.escape(folder), '*.index')))
     return [os.path.basename(path).removesuffix('.index') for path in indices]
 
 
-def other_checkpoints(folder):
-    """Names of a folder's checkpoints that no training of ours wrote: released ones, say."""
+def other_checkpoints(folder: str) -> list[str]:
+    """Returns the names of checkpoints that `save` did not write, such as released ones."""
     return [name for name in _names_in(folder) if not name.startswith(PREFIX + '-')]
 
 
-def save(folder, tensors, step, max_to_keep=5):
-    """Writes `folder/model.ckpt-<step>` and drops the oldest beyond `max_to_keep`.
+def save(
+    folder: str,
+    tensors: Mapping[str, tf.Tensor | tf.Variable],
+    step: int,
+    max_to_keep: int = configs.TrainingConfig.max_checkpoints,
+) -> str:
+    """Writes `folder/model.ckpt-<step>` and deletes the oldest checkpoints beyond `max_to_keep`.
 
     The files are written under another name, flushed and renamed, the state file last: a process
-    killed at any moment leaves the checkpoints before this one, or this one too.
+    that is killed at any moment leaves the earlier checkpoints intact, and this one complete or not
+    listed.
 
     Args:
-      folder: made if it is missing.
+      folder: folder of the checkpoints; created if it does not exist.
       tensors: dictionary from TF1 name to tensor.
-      step: the global step, an int.
-      max_to_keep: how many checkpoints stay; 0 for all.
+      step: global step.
+      max_to_keep: number of checkpoints to keep; 0 keeps all.
 
     Returns:
       The checkpoint's path.
 
     Raises:
-      OSError: if the folder cannot be written or the disk is full; no partial file stays.
+      OSError: if the folder cannot be written or the disk is full; no partial file is left.
     """
     os.makedirs(folder, exist_ok=True)
-    _remove_leftovers(folder)
+    _remove_temporary_files(folder)
     path = os.path.join(folder, f'{PREFIX}-{step}')
     temporary = os.path.join(folder, f'{_TEMPORARY}{PREFIX}-{step}')
     names = sorted(tensors)
@@ -94,59 +105,43 @@ def save(folder, tensors, step, max_to_keep=5):
             shape_and_slices=[''] * len(names),
             tensors=[tensors[name] for name in names],
         )
-        for file in glob.glob(glob.escape(temporary) + '.*'):
-            _flush(file)
-        # The index last: a checkpoint without one is no checkpoint.
-        for suffix in ('.data-00000-of-00001', '.index'):
+        for suffix in _SUFFIXES:
+            flush_to_disk(temporary + suffix)
+        for suffix in _SUFFIXES:  # The index last: without it the data are not a checkpoint.
             os.replace(temporary + suffix, path + suffix)
     except tf.errors.OpError as error:
         raise OSError(f'{path} could not be written: {error.message}') from error
     finally:
-        _remove_leftovers(folder)
+        _remove_temporary_files(folder)
 
-    kept = [other for other in list_checkpoints(folder) if other != path]
-    kept.append(path)
-    dropped = kept[:-max_to_keep] if max_to_keep else []
-    kept = kept[len(dropped) :]
-    _write_state(folder, kept)
-    for old in dropped:
-        for suffix in ('.index', '.data-00000-of-00001', '.meta'):
+    paths = [other for other in list_checkpoints(folder) if other != path] + [path]
+    deleted = paths[:-max_to_keep] if max_to_keep else []
+    # The state file: a `CheckpointState` as text, with relative paths so that the folder can move.
+    kept = [os.path.basename(path) for path in paths[len(deleted) :]]
+    state = [f'model_checkpoint_path: "{kept[-1]}"\n']
+    state += [f'all_model_checkpoint_paths: "{name}"\n' for name in kept]
+    write_text(os.path.join(folder, 'checkpoint'), ''.join(state))
+    for old in deleted:
+        for suffix in (*_SUFFIXES, '.meta'):
             with contextlib.suppress(FileNotFoundError):
                 os.remove(old + suffix)
     return path
 
 
-def _write_state(folder, paths):
-    """Writes the state file, a `CheckpointState` as text; relative, so that the folder can move."""
-    names = [os.path.basename(path) for path in paths]
-    lines = [f'model_checkpoint_path: "{names[-1]}"']
-    lines += [f'all_model_checkpoint_paths: "{name}"' for name in names]
-    write_text(os.path.join(folder, 'checkpoint'), '\n'.join(lines) + '\n')
-
-
-def _flush(path):
-    """Makes sure that a file's content is on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _remove_leftovers(folder):
-    """Removes what a save that was killed left under its temporary name."""
+def _remove_temporary_files(folder: str) -> None:
+    """Removes what an interrupted `save` left under its temporary name."""
     for file in glob.glob(os.path.join(glob.escape(folder), _TEMPORARY + '*')):
         os.remove(file)
 
 
-def is_checkpoint(path):
-    """Whether `path` names one checkpoint, be it there or not, rather than a folder of them."""
-    named_like_one = '.ckpt' in os.path.basename(path) and not os.path.isdir(path)
-    return named_like_one or os.path.exists(path + '.index') or os.path.isfile(path)
+def is_checkpoint(path: str) -> bool:
+    """Returns whether `path` names a checkpoint, existing or not, rather than a folder of them."""
+    has_checkpoint_name = '.ckpt' in os.path.basename(path) and not os.path.isdir(path)
+    return has_checkpoint_name or os.path.exists(path + '.index') or os.path.isfile(path)
 
 
-def resolve(path):
-    """The checkpoint that `path` means: itself, or the newest in it where it is a folder.
+def resolve(path: str) -> str:
+    """Returns the checkpoint that `path` stands for: itself, or the newest one of a folder.
 
     Raises:
       UserError: if there is none.
@@ -155,46 +150,46 @@ def resolve(path):
         newest = latest_checkpoint(path)
         if newest is None:
             others = ', '.join(other_checkpoints(path))
-            hint = f'name one of its files: {others}' if others else 'is training under way?'
+            hint = f'name one of its files: {others}' if others else 'has the training started?'
             raise UserError(f'{path} holds no checkpoint of a training; {hint}')
         return newest
-    for suffix in ('.index', '.data-00000-of-00001', '.meta'):
+    for suffix in (*_SUFFIXES, '.meta'):
         path = path.removesuffix(suffix)
-    # A file of that very name is a checkpoint of TensorFlow's first format, in one piece.
+    # A file with exactly this name is a checkpoint in TensorFlow's first format, a single file.
     if not os.path.exists(path + '.index') and not os.path.isfile(path):
         folder = os.path.dirname(path) or '.'
-        there = ', '.join(_names_in(folder))
-        hint = f'; {folder} holds {there}' if there else ''
+        names = ', '.join(_names_in(folder))
+        hint = f'; {folder} holds {names}' if names else ''
         raise UserError(f'no checkpoint {path} (its file {path}.index is missing){hint}')
     return path
 
 
 class Checkpoint:
-    """A checkpoint open for reading: names, shapes, types, values.
+    """A checkpoint opened for reading.
 
     Attributes:
-      path: of the checkpoint itself.
+      path: path of the checkpoint without its suffix.
       shapes: dictionary from name to shape, a list of ints.
-      dtypes: dictionary from name to type, 'float32' say.
+      dtypes: dictionary from name to the name of the dtype, such as 'float32'.
     """
 
-    def __init__(self, path):
-        """Opens `path`, a checkpoint or a folder whose newest one is meant.
+    def __init__(self, path: str) -> None:
+        """Opens the checkpoint `path`, or the newest one of the folder `path`.
 
         Raises:
-          UserError: if it is missing; DamagedCheckpointError if it is not a whole checkpoint.
+          UserError: if it does not exist; DamagedCheckpointError if it cannot be read.
         """
         self.path = resolve(path)
         try:
             self._reader = tf.train.load_checkpoint(self.path)
-            self.shapes = self._reader.get_variable_to_shape_map()
+            self.shapes: dict[str, list[int]] = self._reader.get_variable_to_shape_map()
             dtypes = self._reader.get_variable_to_dtype_map()
         except _UNREADABLE as error:
-            raise DamagedCheckpointError(f'{self.path} is damaged or no checkpoint') from error
-        self.dtypes = {name: dtype.name for name, dtype in dtypes.items()}
+            raise DamagedCheckpointError(f'{self.path} is damaged or not a checkpoint') from error
+        self.dtypes: dict[str, str] = {name: dtype.name for name, dtype in dtypes.items()}
 
-    def read(self, name):
-        """The tensor `name` as a numpy array.
+    def read(self, name: str) -> np.ndarray:
+        """Returns the tensor `name`.
 
         Raises:
           DamagedCheckpointError: if the file is truncated or damaged.
@@ -207,27 +202,27 @@ class Checkpoint:
             ) from error
 
     @property
-    def global_step(self):
-        """The step at which it was written, 0 where it does not say."""
+    def global_step(self) -> int:
+        """Global step, 0 if the checkpoint does not hold it."""
         return int(self.read('global_step')) if 'global_step' in self.shapes else 0
 
     @property
-    def has_averages(self):
-        """Whether it holds moving averages."""
+    def has_ema_weights(self) -> bool:
+        """True if the checkpoint holds EMA weights."""
         return any(name.endswith(AVERAGE_SUFFIX) for name in self.shapes)
 
 
 @dataclass(frozen=True)
 class RestoreReport:
-    """What a restore did, as names of variables.
+    """Result of a restore, as names of variables.
 
     Attributes:
-      path: of the checkpoint.
-      restored: took their values from the checkpoint.
-      averaged: those of them that took their moving average.
-      excluded: left out by scope; they keep their initial values.
-      new: not in the checkpoint; they keep their initial values.
-      unused: in the checkpoint and not asked for.
+      path: path of the checkpoint.
+      restored: variables set from the checkpoint.
+      averaged: restored variables that were set to their EMA weights.
+      excluded: variables excluded by scope, which keep their initial values.
+      new: variables that the checkpoint lacks, which keep their initial values.
+      unused: model variables in the checkpoint that the network does not have.
     """
 
     path: str
@@ -237,110 +232,99 @@ class RestoreReport:
     new: tuple[str, ...]
     unused: tuple[str, ...]
 
-    def __str__(self):
-        weights = 'moving averages' if self.averaged else 'raw weights'
-        parts = [f'{len(self.restored)} variables restored ({weights})']
-        for what, names in (
-            ('excluded by scope', self.excluded),
-            ('new', self.new),
-            ('unused', self.unused),
-        ):
+    def __str__(self) -> str:
+        weights = 'EMA weights' if self.averaged else 'raw weights'
+        parts = [f'{self.path}: {len(self.restored)} variables restored ({weights})']
+        groups = {'excluded by scope': self.excluded, 'new': self.new, 'unused': self.unused}
+        for group, names in groups.items():
             if names:
                 scopes = sorted({'/'.join(name.split('/')[:2]) for name in names})
-                listed = ', '.join(scopes[:4]) + (', ...' if len(scopes) > 4 else '')
-                parts.append(f'{len(names)} {what} ({listed})')
-        return f'{self.path}: ' + '; '.join(parts)
+                parts.append(f'{len(names)} {group} ({first_few(scopes)})')
+        return '; '.join(parts)
 
 
-def choose_weights(checkpoint, weights):
-    """Whether to take moving averages: 'auto' where the checkpoint has them, 'average' or 'raw'.
+def use_ema_weights(checkpoint: Checkpoint, weights: str) -> bool:
+    """Returns whether to restore EMA weights, for one of `configs.WEIGHTS`.
+
+    'auto' takes them if the checkpoint has any.
 
     Raises:
-      UserError: if averages are asked for and there are none.
+      UserError: if `weights` is 'average' and the checkpoint has none.
     """
-    if weights == 'average' and not checkpoint.has_averages:
-        raise UserError(f'{checkpoint.path} has no moving averages; use --weights=raw')
-    return weights == 'average' or (weights == 'auto' and checkpoint.has_averages)
+    if weights == 'average' and not checkpoint.has_ema_weights:
+        raise UserError(f'{checkpoint.path} has no EMA weights; use --weights=raw')
+    return weights != 'raw' and checkpoint.has_ema_weights
 
 
 def restore(
-    variables,
-    checkpoint,
-    exclude_scopes=(),
-    ignore_missing_vars=False,
-    use_averages=False,
-    last_layer_scopes=(),
-):
-    """Sets variables from a checkpoint by name. Nothing is changed before everything is read.
+    variables: Mapping[str, tf.Variable],
+    checkpoint: Checkpoint,
+    exclude_scopes: Sequence[str] = (),
+    ignore_missing_vars: bool = False,
+    use_ema: bool = False,
+    last_layer_scopes: Sequence[str] = (),
+) -> RestoreReport:
+    """Sets variables from a checkpoint by name; changes nothing unless all of it can be read.
 
     Args:
       variables: dictionary from TF1 name to variable.
-      checkpoint: a `Checkpoint`.
-      exclude_scopes: variables whose names contain one of these keep their values.
-      ignore_missing_vars: whether a variable that the checkpoint lacks keeps its value rather than
-        being an error.
-      use_averages: whether to read `<name>/ExponentialMovingAverage` where it is there.
-      last_layer_scopes: what 'last_layer' among `exclude_scopes` stands for.
-
-    Returns:
-      A `RestoreReport`.
+      checkpoint: checkpoint to read.
+      exclude_scopes: parts of names; variables whose names contain one of them keep their values.
+      ignore_missing_vars: whether variables that the checkpoint lacks keep their values instead of
+        causing an error.
+      use_ema: whether to read `<name>/ExponentialMovingAverage` where the checkpoint has it.
+      last_layer_scopes: scopes that 'last_layer' among `exclude_scopes` stands for.
 
     Raises:
-      UserError: if a variable is missing or has another shape, naming it, both shapes and the flag
-        that would help; if an excluded scope matches nothing; if the file is damaged.
+      UserError: if a variable is missing or has another shape (the message names it, both shapes
+        and the flag that helps), an excluded scope matches nothing, or the file is damaged.
     """
     excluded = select(variables, exclude_scopes, 'checkpoint_exclude_scopes', last_layer_scopes)
-    sources = {
-        name: name + AVERAGE_SUFFIX
-        if use_averages and name + AVERAGE_SUFFIX in checkpoint.shapes
-        else name
-        for name in variables
-    }
-    asked = [name for name in variables if name not in set(excluded)]
-    new = [name for name in asked if sources[name] not in checkpoint.shapes]
+    entries = {}  # Name of a variable -> name of its value in the checkpoint.
+    for name in variables:
+        average = name + AVERAGE_SUFFIX
+        entries[name] = average if use_ema and average in checkpoint.shapes else name
+    for name in excluded:
+        del entries[name]
+    new = [name for name, entry in entries.items() if entry not in checkpoint.shapes]
     if new and not ignore_missing_vars:
         raise UserError(_missing_message(new, checkpoint))
-    found = [name for name in asked if sources[name] in checkpoint.shapes]
-    misshapen = [
-        name
-        for name in found
-        if list(checkpoint.shapes[sources[name]]) != variables[name].shape.as_list()
-    ]
-    if misshapen:
-        raise UserError(_misshapen_message(misshapen, sources, variables, checkpoint))
-    values = {name: checkpoint.read(sources[name]) for name in found}
-    if not values:
+    for name in new:
+        del entries[name]
+    if not entries:
         raise UserError(f'{checkpoint.path} holds none of the variables of this network')
+    _check_shapes(variables, entries, checkpoint)
+    values = {name: checkpoint.read(entry) for name, entry in entries.items()}
     for name, value in values.items():
         variables[name].assign(value)
-    unused = set(checkpoint.shapes) - set(excluded) - {sources[name] for name in found}
-    # Slots, the step and the twins of what was read are no news.
-    unused = [name for name in unused if _is_model_variable(name, variables, checkpoint)]
     return RestoreReport(
         path=checkpoint.path,
-        restored=tuple(values),
-        averaged=tuple(name for name in found if sources[name] != name),
+        restored=tuple(entries),
+        averaged=tuple(name for name, entry in entries.items() if entry != name),
         excluded=tuple(excluded),
         new=tuple(new),
-        unused=tuple(sorted(unused)),
+        unused=tuple(
+            name
+            for name in sorted(checkpoint.shapes.keys() - variables.keys())
+            if _is_model_variable(name, checkpoint.shapes)
+        ),
     )
 
 
-def _is_model_variable(name, variables, checkpoint):
-    """Whether `name` is a layer's own variable, rather than a slot or an average of one."""
-    if name == 'global_step' or name.endswith(AVERAGE_SUFFIX) or name in variables:
-        return False
-    parent = name.rsplit('/', 1)[0]
-    return parent not in checkpoint.shapes and '/' in name
+def _is_model_variable(name: str, names: Collection[str]) -> bool:
+    """Returns whether `name` is a layer's variable: no EMA weight, optimizer state or step."""
+    parent, separator, _ = name.rpartition('/')
+    return bool(separator) and not name.endswith(AVERAGE_SUFFIX) and parent not in names
 
 
-def _scopes(names):
-    """The scopes right under a network's own that `names` are of, joined as a flag takes them."""
-    return ','.join(sorted({name.split('/')[1] if '/' in name else name for name in names}))
+def _scopes_flag(names: Iterable[str]) -> str:
+    """Returns the flag that excludes the scopes of `names` directly below the network's own."""
+    scopes = sorted({name.split('/')[1] if '/' in name else name for name in names})
+    return f'--checkpoint_exclude_scopes={",".join(scopes)}'
 
 
-def _missing_message(names, checkpoint):
-    """What to tell of variables that the checkpoint does not have."""
+def _missing_message(names: Sequence[str], checkpoint: Checkpoint) -> str:
+    """Returns the error message for variables that the checkpoint does not have."""
     roots = sorted({other.split('/')[0] for other in checkpoint.shapes if '/' in other})
     if names[0].split('/')[0] not in roots:
         return (
@@ -348,22 +332,23 @@ def _missing_message(names, checkpoint):
             f'{", ".join(roots) or "nothing"}. Check --model_name'
         )
     return (
-        f'{checkpoint.path} lacks {names[0]}{_and_more(names)}; to leave that scope out use '
-        f'--checkpoint_exclude_scopes={_scopes(names)}, to start whatever it lacks from scratch '
-        'use --ignore_missing_vars'
+        f'{checkpoint.path} lacks {first_few(names)} ({len(names)} in total); to leave these '
+        f'scopes out use {_scopes_flag(names)}, to train all that it lacks from scratch use '
+        '--ignore_missing_vars'
     )
 
 
-def _misshapen_message(names, sources, variables, checkpoint):
-    """What to tell of variables that have another shape in the checkpoint."""
-    found = list(checkpoint.shapes[sources[names[0]]])
-    return (
-        f'{checkpoint.path}: {sources[names[0]]} has shape {found}, the network needs '
-        f'{variables[names[0]].shape.as_list()}{_and_more(names)}; if that layer is to be trained '
-        f'anew, use --checkpoint_exclude_scopes={_scopes(names)}, otherwise check --model_name, '
-        'the dataset and its number of classes, and --depth_multiplier'
-    )
-
-
-def _and_more(names):
-    return f' (and {len(names) - 1} more)' if len(names) > 1 else ''
+def _check_shapes(
+    variables: Mapping[str, tf.Variable], entries: Mapping[str, str], checkpoint: Checkpoint
+) -> None:
+    """Raises a `UserError` if variables have other shapes in the checkpoint."""
+    shapes = {name: variables[name].shape.as_list() for name in entries}
+    wrong = [name for name in entries if list(checkpoint.shapes[entries[name]]) != shapes[name]]
+    if wrong:
+        entry = entries[wrong[0]]
+        raise UserError(
+            f'{checkpoint.path}: {entry} has shape {list(checkpoint.shapes[entry])}, the network '
+            f'needs {shapes[wrong[0]]} ({len(wrong)} in total: {first_few(wrong)}); to train these '
+            f'layers from scratch use {_scopes_flag(wrong)}, otherwise check --model_name, the '
+            'dataset and its number of classes, and --depth_multiplier'
+        )

@@ -1,23 +1,26 @@
-"""A network with a checkpoint's weights as a SavedModel of TensorFlow 2, in TF-Hub's manner.
+"""Exports a network with a checkpoint's weights as a TensorFlow 2 SavedModel in TF-Hub's style.
 
-Loaded, it is called with images float32 [batch, size, size, 3] in [0, 1] and gives their features
-[batch, width]. `variables` and `trainable_variables` list its variables, under their TF1 names. Its
-signatures, all from such images:
+The loaded model is a function from images float32 [batch, size, size, 3] in [0, 1] to features
+[batch, feature_dim]. `variables` and `trainable_variables` list its variables, under their TF1
+names. Its signatures, which take the same images:
 
     serving_default        inputs -> feature_vector, logits
     image_feature_vector   images -> default: the features
     image_classification   images -> default: the logits
 
-A checkpoint without a classifier gives one without logits and without `image_classification`.
+For a checkpoint without a classifier there are no logits and no `image_classification`.
 """
 
 import functools
 import logging
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import tensorflow as tf
 
+from slim.configs import ExportConfig, ExtractionConfig
 from slim.datasets import split_lists
 from slim.errors import UserError
 from slim.files import atomic_folder
@@ -29,53 +32,34 @@ log = logging.getLogger('slim')
 
 
 @dataclass(frozen=True)
-class ExportConfig:
-    """What is exported; see `export_saved_model.py`.
-
-    Attributes:
-      model_name, depth_multiplier: None for those that the checkpoint fits.
-    """
-
-    checkpoint_path: str
-    model_name: str | None = None
-    depth_multiplier: float | None = None
-    image_size: int | None = None
-    end_point: str | None = None
-    weights: str = 'auto'
-
-
-@dataclass(frozen=True)
-class Export:
-    """What was exported; `num_classes` is None where there is no classifier."""
+class ExportedModel:
+    """Description of an exported SavedModel; `num_classes` is None if there is no classifier."""
 
     path: str
     model_name: str
     image_size: int
-    width: int
+    feature_dim: int
     num_classes: int | None
 
-    def __str__(self):
-        classes = f', {self.num_classes} classes' if self.num_classes else ', no classifier'
+    def __str__(self) -> str:
+        classes = f'{self.num_classes} classes' if self.num_classes else 'no classifier'
         return (
             f'{self.path}: {self.model_name} for images of {self.image_size}x{self.image_size}, '
-            f'features {self.width} wide{classes}'
+            f'features of dimension {self.feature_dim}, {classes}'
         )
 
 
-def export(config, export_dir, labels_path=None):
-    """Writes a SavedModel, whole or not at all.
+def export(config: ExportConfig, export_dir: str, labels_path: str | None = None) -> ExportedModel:
+    """Writes a SavedModel atomically.
 
     Args:
-      config: an `ExportConfig`.
+      config: network and checkpoint.
       export_dir: folder to write; absent or empty.
-      labels_path: a dataset's labels.txt, to go along as an asset.
-
-    Returns:
-      An `Export`.
+      labels_path: labels.txt of a dataset, to be included as an asset.
 
     Raises:
       UserError: if network, end point, image size, checkpoint or labels do not fit.
-      OSError: if the folder holds something already, or cannot be written.
+      OSError: if the folder is not empty or cannot be written.
     """
     inspected = inspection.inspect(config.checkpoint_path, config.model_name)
     if not inspected.fits:
@@ -84,13 +68,15 @@ def export(config, export_dir, labels_path=None):
     if labels_path:
         _check_labels(labels_path, fit, inspected.path)
     source = CheckpointSource(
-        inspected.path,
-        fit.network,
-        config.depth_multiplier or fit.depth_multiplier,
-        image_size=config.image_size,
-        end_point=config.end_point,
-        weights=config.weights,
-        num_classes=fit.num_classes,
+        ExtractionConfig(
+            checkpoint_path=inspected.path,
+            model_name=fit.network,
+            depth_multiplier=config.depth_multiplier or fit.depth_multiplier,
+            image_size=config.image_size,
+            end_point=config.end_point,
+            weights=config.weights,
+        ),
+        fit.num_classes,
     )
     log.info('exporting %s', source)
     root, signatures = _image_module(source)
@@ -101,72 +87,63 @@ def export(config, export_dir, labels_path=None):
             tf.saved_model.save(root, unfinished, signatures)
         except tf.errors.OpError as error:
             raise OSError(f'{export_dir} could not be written: {error.message}') from error
-    return Export(export_dir, fit.network, source.image_size, source.width, fit.num_classes)
+    return ExportedModel(
+        export_dir, fit.network, source.image_size, source.feature_dim, fit.num_classes
+    )
 
 
-def _check_labels(path, fit, checkpoint_path):
-    """Makes sure that there is a name for each class.
-
-    Raises:
-      UserError: if there is not.
-    """
+def _check_labels(path: str, fit: inspection.Fit, checkpoint_path: str) -> None:
+    """Raises a `UserError` unless `path` has a name for each class of the checkpoint."""
     names = split_lists.read_labels(os.path.dirname(path))
     if names is None:
-        raise UserError(f'{path} is missing; without --dataset_name no labels go along')
+        raise UserError(f'{path} is missing; leave out --dataset_name to export without labels')
     if fit.num_classes is None:
         raise UserError(f'{checkpoint_path} has no classifier; leave out --dataset_name')
     if len(names) != fit.num_classes:
         raise UserError(
             f'{path} has {len(names)} classes, {checkpoint_path} has {fit.num_classes}; '
-            'leave out --dataset_name, or name the one that it was trained on'
+            'leave out --dataset_name, or name the dataset that the network was trained on'
         )
 
 
-def _image_module(source):
-    """The object to save, and its signatures.
+def _image_module(source: CheckpointSource) -> tuple[Any, dict[str, Callable]]:
+    """Returns the object to save and its signatures by name.
 
-    Args:
-      source: a `CheckpointSource`.
-
-    Returns:
-      A trackable with `__call__`, `variables` and `trainable_variables`; a dictionary from a
-      signature's name to its function.
+    The object is a trackable with `__call__`, `variables` and `trainable_variables`.
     """
-    style = preprocessing_factory.get_style(source.network.preprocessing)
+    style = preprocessing_factory.get_module(source.network.preprocessing)
     size = source.image_size
     images = functools.partial(tf.TensorSpec, [None, size, size, 3], tf.float32)
-    signature = functools.partial(tf.function, autograph=False)
+    function = functools.partial(tf.function, autograph=False)
 
-    # Traced once; what follows only calls it.
-    @signature(input_signature=[images()])
-    def network(images):
+    @function(input_signature=[images()])  # Traced once; the functions below only call it.
+    def network(images: tf.Tensor) -> dict[str, tf.Tensor]:
         features, logits = source.outputs(style.network_input(images))
         return {'feature_vector': features} | ({} if logits is None else {'logits': logits})
 
-    def call(images, training=False):
+    def call(images: tf.Tensor, training: bool = False) -> tf.Tensor:
         if training:
             raise ValueError('the SavedModel is for inference: batch norm is fixed')
         return network(images)['feature_vector']
 
-    # A `tf.Module` would not hand its lists of variables on.
-    root = tf.train.Checkpoint()
+    root = tf.train.Checkpoint()  # A `tf.Module` would not save its lists of variables.
     root.__call__ = tf.function(call, autograph=False)
     root.__call__.get_concrete_function(images(name='images'), training=False)
     root.variables = list(source.model.variables)
     root.trainable_variables = list(source.model.trainable_variables)
 
-    signatures = {
-        'serving_default': signature(
-            lambda inputs: network(inputs), input_signature=[images(name='inputs')]
-        ),
-        'image_feature_vector': signature(
-            lambda images: {'default': network(images)['feature_vector']},
-            input_signature=[images(name='images')],
-        ),
-    }
-    if 'logits' in network.get_concrete_function().structured_outputs:
-        signatures['image_classification'] = signature(
-            lambda images: {'default': network(images)['logits']},
+    def image_signature(output: str) -> Callable:
+        return function(
+            lambda images: {'default': network(images)[output]},
             input_signature=[images(name='images')],
         )
+
+    signatures = {
+        'serving_default': function(
+            lambda inputs: network(inputs), input_signature=[images(name='inputs')]
+        ),
+        'image_feature_vector': image_signature('feature_vector'),
+    }
+    if 'logits' in network.get_concrete_function().structured_outputs:
+        signatures['image_classification'] = image_signature('logits')
     return root, signatures

@@ -1,19 +1,14 @@
-"""What gives the features of images: a network with a checkpoint's weights, or a SavedModel.
-
-A source has
-    image_size    height and width in pixels of the images that it takes
-    width         of a feature
-    preprocess    (bytes of a JPEG, height, width) -> float32 [height, width, 3]
-    features_of   a `tf.function`: float32 [batch, image_size, image_size, 3] -> [batch, width]
-    origin        a JSON-able dictionary of all that decides the features' values
-"""
+"""Sources of image features: a network with a checkpoint's weights, or a SavedModel."""
 
 import functools
 import logging
 import os
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import tensorflow as tf
 
+from slim.configs import ExtractionConfig
 from slim.errors import UserError, nearest
 from slim.learning import checkpoints
 from slim.learning.model import Model
@@ -22,144 +17,154 @@ from slim.preprocessing import preprocessing_factory
 
 log = logging.getLogger('slim')
 
-# Of a SavedModel that says no size of its own; those of Inception.
+# Defaults for SavedModels that do not determine them: Inception's.
 DEFAULT_IMAGE_SIZE = 299
 DEFAULT_PREPROCESSING = 'inception'
 
-# The signatures that may give features, and the outputs that are them, the likeliest first.
+# Signatures that may return features, and names of outputs that are features, in order of priority.
 SIGNATURES = ('image_feature_vector', 'default', 'serving_default')
 OUTPUTS = ('default', 'feature_vector')
 
-# What TensorFlow raises at a SavedModel that is damaged, or that is called as it was not meant.
+# Errors of TensorFlow for a SavedModel that is damaged or called with unsuitable arguments.
 _FAILURES = (tf.errors.OpError, TypeError, ValueError, RuntimeError, KeyError, IndexError)
 
 
-def _image_batch(size):
-    return tf.TensorSpec([None, size, size, 3], tf.float32)
+class FeatureSource:
+    """A function from images to features, with the preprocessing of its images.
 
-
-class CheckpointSource:
-    """A network of the registry with a checkpoint's weights; a source of features.
-
-    Attributes, besides those of every source:
-      network: the registry's row.
-      model: the `Model`.
-      report: the `RestoreReport`.
+    Attributes:
+      image_size: height and width of its images in pixels.
+      feature_dim: dimension of a feature.
+      preprocess: function (bytes of a JPEG, height, width) -> float32 [height, width, 3].
+      features_of: `tf.function`, images float32 [n, image_size, image_size, 3] -> [n, feature_dim].
+      provenance: everything that decides the values of the features, as a JSON-able dictionary.
     """
 
-    def __init__(
-        self,
-        checkpoint_path,
-        model_name='inception_v3',
-        depth_multiplier=1.0,
-        preprocessing_name=None,
-        image_size=None,
-        end_point=None,
-        weights='auto',
-        num_classes=None,
-        precision='float32',
-        jit_compile=False,
-    ):
-        """Builds the network and restores it.
+    image_size: int
+    feature_dim: int
+    preprocess: Callable[..., tf.Tensor]
+    features_of: Any
+    provenance: dict[str, object]
+
+
+class CheckpointSource(FeatureSource):
+    """A network of the registry with a checkpoint's weights.
+
+    Attributes, in addition to those of every source:
+      network: the network's row of the registry.
+      model: `Model` of the network.
+      end_point: name of the end point whose spatial mean is the feature.
+      report: `RestoreReport` of the checkpoint.
+    """
+
+    def __init__(self, config: ExtractionConfig, num_classes: int | None = None) -> None:
+        """Builds the network and restores its weights.
 
         Args:
-          num_classes: of its classifier; None builds the network without one.
-          The others: as the flags of `feature_extraction.py`.
+          config: network, image size and checkpoint.
+          num_classes: number of classes of the classifier; None builds the network without one.
 
         Raises:
           UserError: if network, end point, image size or checkpoint do not fit.
         """
-        self.network = network = nets_factory.get_network(model_name)
-        self.image_size = image_size or network.default_image_size
+        self.network = network = nets_factory.get_network(config.model_name)
+        self.image_size = config.image_size or network.default_image_size
         network.check_image_size(self.image_size)
-        checkpoint = checkpoints.Checkpoint(checkpoint_path)
-        averages = checkpoints.choose_weights(checkpoint, weights)
+        checkpoint = checkpoints.Checkpoint(config.checkpoint_path or '')
+        use_ema = checkpoints.use_ema_weights(checkpoint, config.weights)
         self.model = Model(
-            nets_factory.get_network_fn(model_name, num_classes),
+            nets_factory.get_network_fn(config.model_name, num_classes),
             self.image_size,
-            precision,
-            **network.optional_arguments(depth_multiplier, create_aux_logits=False),
+            config.precision,
+            **network.optional_arguments(config.depth_multiplier, create_aux_logits=False),
         )
         self._has_classifier = num_classes is not None
         _, end_points = self.model.output_shapes
-        self.end_point = end_point or network.feature_end_point
+        self.end_point = config.end_point or network.feature_end_point
         if self.end_point not in end_points:
             raise UserError(
-                f'{model_name} has no end point {self.end_point}'
+                f'{config.model_name} has no end point {self.end_point}'
                 f'{nearest(self.end_point, end_points)}'
             )
-        self.width = end_points[self.end_point][-1]
-        wanted = self.model.named_variables()
-        if not num_classes:
-            # Those of tf-slim's networks that cannot be built without a classifier.
-            scopes = network.last_layer_scopes
-            wanted = {name: v for name, v in wanted.items() if not name.startswith(scopes)}
-        self.report = checkpoints.restore(wanted, checkpoint, use_averages=averages)
-        self.preprocess = preprocessing_factory.get_jpeg_preprocessing(
-            preprocessing_name or network.preprocessing, is_training=False
+        self.feature_dim = end_points[self.end_point][-1]
+        # Some of tf-slim's networks cannot be built without a classifier: it is not restored.
+        unused = () if num_classes else network.last_layer_scopes
+        named = self.model.named_variables().items()
+        variables = {name: v for name, v in named if not name.startswith(unused)}
+        self.report = checkpoints.restore(variables, checkpoint, use_ema=use_ema)
+        self.preprocess = preprocessing_factory.get_preprocessing(
+            config.preprocessing_name or network.preprocessing, is_training=False
         )
         self.features_of = tf.function(
             lambda images: self.outputs(images)[0],
-            input_signature=[_image_batch(self.image_size)],
+            input_signature=[tf.TensorSpec([None, self.image_size, self.image_size, 3])],
             autograph=False,
-            jit_compile=jit_compile or None,
+            jit_compile=config.jit_compile or None,
         )
+        self.provenance = self._provenance(config, checkpoint.path, use_ema)
+
+    def _provenance(self, config: ExtractionConfig, path: str, use_ema: bool) -> dict[str, object]:
         # A checkpoint of TensorFlow's first format has no index.
-        index = checkpoint.path + '.index'
-        self.origin = {
-            'checkpoint_path': os.path.abspath(checkpoint.path),
+        index = path + '.index'
+        precision = {} if config.precision == 'float32' else {'precision': config.precision}
+        return {
+            'checkpoint_path': os.path.abspath(path),
             'checkpoint_written': os.stat(index).st_mtime if os.path.exists(index) else None,
-            'model_name': model_name,
-            'depth_multiplier': depth_multiplier,
-            'preprocessing_name': preprocessing_name,
+            'model_name': config.model_name,
+            'depth_multiplier': config.depth_multiplier,
+            'preprocessing_name': config.preprocessing_name,
             'image_size': self.image_size,
             'end_point': self.end_point,
-            'weights': 'average' if averages else 'raw',
-            **({} if precision == 'float32' else {'precision': precision}),
+            'weights': 'average' if use_ema else 'raw',
+            **precision,
         }
 
-    def outputs(self, images):
-        """Features float32 [batch, width], and logits [batch, num_classes] or None, of images."""
+    def outputs(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
+        """Returns features float32 [batch, feature_dim] and logits [batch, classes] or None."""
         logits, end_points = self.model(images)
         features = tf.cast(end_points[self.end_point], tf.float32)
         if features.shape.rank == 4:
             features = tf.reduce_mean(features, [1, 2])
         return features, logits if self._has_classifier else None
 
-    def __str__(self):
-        return f'{self.end_point}, {self.width} wide: {self.report}'
+    def __str__(self) -> str:
+        return (
+            f'features of dimension {self.feature_dim}, end point {self.end_point}: {self.report}'
+        )
 
 
-class SavedModelSource:
-    """A SavedModel that gives feature vectors of images in [0, 1]; a source of features.
+class SavedModelSource(FeatureSource):
+    """A SavedModel that maps images with values in [0, 1] to feature vectors.
 
-    Its root object is called, with `training=False` where it takes that; if it cannot be called, or
-    not with images, one of its `SIGNATURES` is.
+    Its root object is called, with `training=False` if it has this argument; if it is not callable,
+    or not with images, one of its `SIGNATURES` is called.
     """
 
-    def __init__(self, folder, preprocessing_name=None, image_size=None):
-        """Loads it and tries it on one image.
+    def __init__(
+        self, folder: str, preprocessing_name: str | None = None, image_size: int | None = None
+    ) -> None:
+        """Loads the SavedModel and tries it on one image.
 
         Args:
-          folder: that of its `saved_model.pb`.
-          preprocessing_name: of the images' window and size; a key of
-            `preprocessing_factory.PREPROCESSING`, by default 'inception'.
-          image_size: height and width in pixels; by default that which it was saved with, or 299
-            if it takes any.
+          folder: folder of its `saved_model.pb`.
+          preprocessing_name: one of `configs.PREPROCESSING`, that decides how images
+            are cropped and resized; by default 'inception'.
+          image_size: height and width in pixels; by default that which it was saved with, or 299 if
+            it accepts any.
 
         Raises:
-          UserError: if it is no SavedModel, gives something else than a feature vector for each
-            image, or takes no images of this size.
+          UserError: if it is not a SavedModel, does not return a feature vector for each image, or
+            does not accept images of this size.
         """
         self._folder = folder
         name = preprocessing_name or DEFAULT_PREPROCESSING
-        style = preprocessing_factory.get_style(name)
-        preprocess = preprocessing_factory.get_jpeg_preprocessing(name, is_training=False)
+        style = preprocessing_factory.get_module(name)
+        preprocess = preprocessing_factory.get_preprocessing(name, is_training=False)
         self.preprocess = lambda *image: style.displayable(preprocess(*image))
-        self._loaded = _load(folder)  # Its variables live as long as it does.
-        self._choose_function(image_size)
-        stat = os.stat(_definition(folder))
-        self.origin = {
+        self._loaded, definition = _load(folder)  # Keeps the variables alive.
+        self._select_function(image_size)
+        stat = os.stat(definition)
+        self.provenance = {
             'saved_model': os.path.abspath(folder),
             'saved_model_written': stat.st_mtime,
             'saved_model_bytes': stat.st_size,
@@ -167,142 +172,129 @@ class SavedModelSource:
             'image_size': self.image_size,
         }
 
-    def _choose_function(self, image_size):
-        """Sets `features_of`, `image_size` and `width` by the first function that gives features.
+    def _select_function(self, image_size: int | None) -> None:
+        """Sets `features_of`, `image_size` and `feature_dim` for the first function with features.
 
         Raises:
           UserError: if there is none.
         """
         problems = []
-        for what, function, specs in _functions(self._loaded):
-            sizes = [_square_size(spec) for spec in specs if _takes_images(spec)]
+        for name, function, specs in _functions(self._loaded):
+            sizes = [_square_size(spec) for spec in specs if _accepts_images(spec)]
             if not sizes:
-                problems.append(f'{what} takes {", ".join(map(_describe, specs))}')
+                problems.append(f'{name} takes {", ".join(map(_describe, specs))}')
                 continue
             size = image_size or max(filter(None, sizes), default=DEFAULT_IMAGE_SIZE)
             if size not in sizes and None not in sizes:
-                taken = ' or '.join(f'{size}x{size}' for size in sorted(set(sizes)))
-                raise UserError(
-                    f'{self._folder} takes images of {taken} pixels; leave out --image_size'
+                accepted = ' or '.join(
+                    f'{size}x{size}' for size in sorted(filter(None, set(sizes)))
                 )
-            features_of = tf.function(
+                raise UserError(
+                    f'{self._folder} takes images of {accepted} pixels; leave out --image_size'
+                )
+            self.features_of = tf.function(
                 functools.partial(_features, function),
-                input_signature=[_image_batch(size)],
+                input_signature=[tf.TensorSpec([None, size, size, 3])],
                 autograph=False,
             )
             try:
-                features = features_of(tf.zeros([1, size, size, 3]))
+                features = self.features_of(tf.zeros([1, size, size, 3]))
             except _FAILURES as error:
-                problems.append(f'{what} fails: {_first_line(error)}')
+                problems.append(f'{name} fails: {_first_line(error)}')
                 continue
-            if features.shape.rank != 2 or features.shape[0] != 1:
-                problems.append(f'{what} gives {features.shape} for one image')
-                continue
-            self.features_of, self.image_size, self.width = features_of, size, features.shape[1]
-            self._what = what
-            return
+            if features.shape.rank == 2 and features.shape[0] == 1:
+                self._name, self.image_size, self.feature_dim = name, size, features.shape[1]
+                return
+            problems.append(f'{name} returns {features.shape} for one image')
         signatures = ', '.join(getattr(self._loaded, 'signatures', {})) or 'none'
         reasons = '; '.join(dict.fromkeys(problems)) or f'its signatures: {signatures}'
-        raise UserError(f'{self._folder} gives no feature vectors of images: {reasons}')
+        raise UserError(f'{self._folder} returns no feature vectors of images: {reasons}')
 
-    def __str__(self):
-        return f'{self._folder}, {self._what}, {self.width} wide'
-
-
-def _definition(folder):
-    """The file that makes a folder a SavedModel.
-
-    Raises:
-      UserError: if there is none.
-    """
-    for name in ('saved_model.pb', 'saved_model.pbtxt'):
-        if os.path.isfile(os.path.join(folder, name)):
-            return os.path.join(folder, name)
-    raise UserError(f'{folder} is not the folder of a SavedModel: it has no saved_model.pb')
+    def __str__(self) -> str:
+        return f'features of dimension {self.feature_dim}, {self._name}: {self._folder}'
 
 
-def _load(folder):
-    """The root object of a SavedModel.
+def _load(folder: str) -> tuple[Any, str]:
+    """Returns the root object of a SavedModel and the path of the file that defines it.
 
     Raises:
       UserError: if there is none, or it is damaged.
     """
-    _definition(folder)
-    first = None
-    # TensorFlow 1's modules hold a graph for training too, and are told apart by tags.
+    paths = [os.path.join(folder, name) for name in ('saved_model.pb', 'saved_model.pbtxt')]
+    definition = next(filter(os.path.isfile, paths), None)
+    if definition is None:
+        raise UserError(f'{folder} is not the folder of a SavedModel: it has no saved_model.pb')
+    first: Exception | None = None
+    # TensorFlow 1's modules also hold a graph for training, distinguished by its tags.
     for tags in (None, [], ['serve']):
         try:
-            return tf.saved_model.load(folder, tags=tags)
+            return tf.saved_model.load(folder, tags=tags), definition
         except (*_FAILURES, OSError) as error:
             first = first or error
     raise UserError(f'{folder} cannot be loaded: {_first_line(first)}') from first
 
 
-def _functions(loaded):
-    """What of a SavedModel may give features: (what it is, function of images, its input specs)."""
+def _functions(loaded: Any) -> Iterator[tuple[str, Callable[..., Any], list[Any]]]:
+    """Yields (name, function of images, its input specs) for functions that may return features."""
     if callable(loaded):
         traced = getattr(loaded.__call__, 'concrete_functions', [])
-        specs = [tf.nest.flatten(function.structured_input_signature)[:1] for function in traced]
-        specs = [spec for first in specs for spec in first]
+        inputs = [tf.nest.flatten(function.structured_input_signature) for function in traced]
+        specs = [spec for first_input in inputs for spec in first_input[:1]]
         yield 'its call', functools.partial(loaded, training=False), specs
         yield 'its call', loaded, specs
     signatures = getattr(loaded, 'signatures', {})
     for name in SIGNATURES:
         if name in signatures:
             inputs = signatures[name].structured_input_signature[1]
-            yield (
-                f'its signature {name}',
-                functools.partial(_call_signature, signatures[name], list(inputs)),
-                list(inputs.values()) if len(inputs) == 1 else [],
-            )
+            function = functools.partial(_call_signature, signatures[name], next(iter(inputs), ''))
+            specs = list(inputs.values()) if len(inputs) == 1 else []
+            yield f'its signature {name}', function, specs
 
 
-def _call_signature(signature, inputs, images):
-    """Calls a signature of one input."""
-    return signature(**{inputs[0]: images})
+def _call_signature(signature: Callable[..., Any], argument: str, images: tf.Tensor) -> Any:
+    return signature(**{argument: images})
 
 
-def _features(function, images):
-    """What `function` gives for images, as float32: its only output, or that of `OUTPUTS`.
+def _features(function: Callable[..., Any], images: tf.Tensor) -> tf.Tensor:
+    """Returns what `function` returns for images, as float32: its only output, or one of `OUTPUTS`.
 
     Raises:
-      ValueError: if it gives several outputs under other names.
+      ValueError: if it returns several outputs under other names.
     """
     outputs = function(images)
-    if isinstance(outputs, dict):
+    if isinstance(outputs, Mapping):
         named = [outputs[name] for name in OUTPUTS if name in outputs]
         if not named and len(outputs) > 1:
-            raise ValueError(f'it gives {", ".join(sorted(outputs))}')
+            raise ValueError(f'it returns {", ".join(sorted(outputs))}')
         outputs = (named or list(outputs.values()))[0]
     if not tf.is_tensor(outputs) or not outputs.dtype.is_floating:
-        raise ValueError(f'it gives {_describe(outputs)}')
+        raise ValueError(f'it returns {_describe(outputs)}')
     return tf.cast(outputs, tf.float32)
 
 
-def _takes_images(spec):
-    """Whether an input is a batch, of any size, of square colour images."""
+def _accepts_images(spec: Any) -> bool:
+    """Returns whether an input is a batch, of any size, of square RGB images."""
     if not isinstance(spec, tf.TensorSpec) or spec.dtype != tf.float32:
         return False
     if spec.shape.rank is None:
         return True
-    if not spec.shape.is_compatible_with([None, None, None, 3]):
-        return False
-    return spec.shape[0] is None and spec.shape[1] == spec.shape[2]
+    is_batch = spec.shape.is_compatible_with([None, None, None, 3]) and spec.shape[0] is None
+    return is_batch and spec.shape[1] == spec.shape[2]
 
 
-def _square_size(spec):
-    """Height and width of the images that an input takes, None where any will do."""
+def _square_size(spec: tf.TensorSpec) -> int | None:
+    """Returns height and width of the images that an input accepts, None for any."""
     return None if spec.shape.rank is None else spec.shape[1]
 
 
-def _describe(value):
-    """An input or output for a message: type and shape of a tensor."""
+def _describe(value: Any) -> str:
+    """Returns the dtype and shape of an input or output for a message, or its Python type."""
     if hasattr(value, 'dtype') and hasattr(value, 'shape'):
         return f'{value.dtype.name} {value.shape}'
     return type(value).__name__
 
 
-def _first_line(error):
-    """The first line of what an error says, or its type where it says nothing."""
+def _first_line(error: Exception | None) -> str:
+    """Returns the first line of an error's message, or its type if the message is empty."""
     text = getattr(error, 'message', None) or str(error)
     return (text.strip().splitlines() or [type(error).__name__])[0][:300]

@@ -1,13 +1,14 @@
-"""What a checkpoint holds, and which network of the registry it is of: by names and shapes alone.
+"""Inspects a checkpoint: its variables, and the network they belong to, by names and shapes alone.
 
-Only the networks whose root scope the checkpoint's names bear are built, in a graph that is never
-run, to compare its names and shapes with theirs.
+The checkpoint is compared with the networks whose root scope occurs in it. These are built in a
+graph that is never run.
 """
 
 import functools
 import math
 import re
 from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import tensorflow as tf
@@ -15,59 +16,56 @@ import tensorflow as tf
 from slim.learning import checkpoints
 from slim.learning.optimizers import OPTIMIZERS
 from slim.nets import nets_factory
+from slim.tables import format_table
+from slim.validation import first_few
 
-STATISTICS = ('moving_mean', 'moving_variance')
+STATISTICS = ('/moving_mean', '/moving_variance')
 
-# So that a dimension which is the number of classes can be told from one of the network's own.
+# A number of classes that cannot be mistaken for one of a network's own dimensions.
 _CLASSES = 7919
 
-# What checkpoints of TensorFlow 2's own kind, by Python attribute, bear.
+# An entry of object-based (TensorFlow 2) checkpoints, whose names are Python attributes.
 _OBJECT_GRAPH = '_CHECKPOINTABLE_OBJECT_GRAPH'
+
+Shape = tuple[int, ...]
+NetworkShape = tuple[int | None, ...]  # None is the number of classes.
 
 
 @dataclass(frozen=True)
 class Variable:
-    """An entry of a checkpoint.
-
-    Attributes:
-      name: in the checkpoint.
-      shape: a tuple of ints.
-      dtype: 'float32', say.
-    """
+    """An entry of a checkpoint: its name, shape and the name of its dtype, such as 'float32'."""
 
     name: str
-    shape: tuple[int, ...]
+    shape: Shape
     dtype: str
-
-    @property
-    def size(self):
-        """How many numbers it is."""
-        return math.prod(self.shape)
 
 
 @dataclass(frozen=True)
 class ShapeMismatch:
-    """A variable with another shape than the network's; None is the number of classes."""
+    """A variable with another shape in the checkpoint (`found`) than in the network (`wanted`)."""
 
     name: str
-    found: tuple[int, ...]
-    wanted: tuple[int | None, ...]
+    found: Shape
+    wanted: NetworkShape
+
+    def __str__(self) -> str:
+        return f'{self.name} {_format_shape(self.found)} instead of {_format_shape(self.wanted)}'
 
 
 @dataclass(frozen=True)
 class Fit:
-    """How a checkpoint's variables compare with those of a network.
+    """Differences between a checkpoint's variables and those of a network.
 
-    The auxiliary head is not compared: its shape depends on the size of the training's images.
+    The auxiliary head is not compared: its shape depends on the size of the training images.
 
     Attributes:
-      network: a key of `nets_factory.NETWORKS`.
-      num_classes: of the classifier; None where there is none that fits.
-      depth_multiplier: with which the network is nearest.
-      left_out: scopes of heads of which the checkpoint has nothing.
-      missing: names that the network has and the checkpoint lacks, heads left out not counted.
-      extra: names under the network's root scope that it does not have.
-      misshapen: a `ShapeMismatch` for each variable of another shape.
+      network: key of `nets_factory.NETWORKS`.
+      num_classes: number of classes of the classifier; None if no classifier fits.
+      depth_multiplier: depth multiplier for which the network is most similar.
+      left_out: scopes of heads that are absent from the checkpoint.
+      missing: names that the network has and the checkpoint lacks, except those in `left_out`.
+      extra: names below the network's root scope that the network does not have.
+      mismatched: variables of another shape.
     """
 
     network: str
@@ -76,30 +74,31 @@ class Fit:
     left_out: tuple[str, ...]
     missing: tuple[str, ...]
     extra: tuple[str, ...]
-    misshapen: tuple[ShapeMismatch, ...]
+    mismatched: tuple[ShapeMismatch, ...]
 
     @property
-    def num_differences(self):
-        return len(self.missing) + len(self.extra) + len(self.misshapen)
+    def num_differences(self) -> int:
+        """Number of missing, extra and mismatched variables."""
+        return len(self.missing) + len(self.extra) + len(self.mismatched)
 
     @property
-    def fits(self):
-        """Whether the checkpoint is one of this network, but for heads left out."""
+    def fits(self) -> bool:
+        """True if the checkpoint is one of this network, apart from heads left out."""
         return not self.num_differences
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """What a checkpoint holds.
+    """Contents of a checkpoint; variables are sorted by name.
 
     Attributes:
-      path: of the checkpoint.
-      global_step: the step at which it was written; None where it does not say.
-      model: its `Variable`s that are a model's own, in the order of names, as all of these.
-      averages: the moving averages.
-      slots: what an optimizer keeps, scalars included.
-      fits: a `Fit` for each network that it was compared with, the nearest first.
-      by_attribute: whether it is of TensorFlow 2's own kind, with attributes for names.
+      path: path of the checkpoint.
+      global_step: training step at which it was written; None if it does not hold it.
+      model: variables of the network.
+      averages: EMA weights.
+      slots: optimizer state, slots and scalars.
+      fits: comparison with each candidate network, the most similar first.
+      is_object_based: True for an object-based checkpoint of TensorFlow 2.
     """
 
     path: str
@@ -108,38 +107,36 @@ class Inspection:
     averages: tuple[Variable, ...]
     slots: tuple[Variable, ...]
     fits: tuple[Fit, ...]
-    by_attribute: bool
+    is_object_based: bool
 
     @property
-    def slot_counts(self):
-        """How many variables have a slot of each name, {'RMSProp': 196, 'RMSProp_1': 196} say."""
+    def slot_counts(self) -> dict[str, int]:
+        """Number of variables with a slot of each name, e.g. {'RMSProp': 196, 'RMSProp_1': 196}."""
         return dict(sorted(Counter(slot.name.split('/')[-1] for slot in self.slots).items()))
 
     @property
-    def num_parameters(self):
-        """How many numbers the model is, without the statistics of its batch norms."""
-        return sum(v.size for v in self.model) - self.num_statistics
+    def num_parameters(self) -> int:
+        """Number of elements of the network's variables, without batch norm statistics."""
+        return sum(math.prod(v.shape) for v in self.model) - self.num_statistics
 
     @property
-    def num_statistics(self):
-        return sum(v.size for v in self.model if v.name.split('/')[-1] in STATISTICS)
+    def num_statistics(self) -> int:
+        """Number of elements of the batch norm statistics."""
+        return sum(math.prod(v.shape) for v in self.model if v.name.endswith(STATISTICS))
 
 
-def inspect(path, network_name=None):
-    """Reads what a checkpoint holds: names, shapes, types and the step, nothing else.
+def inspect(path: str, network_name: str | None = None) -> Inspection:
+    """Reads the names, shapes and dtypes in a checkpoint, and its step; no other tensor.
 
     Args:
-      path: a checkpoint or a folder whose newest one is meant.
-      network_name: compare with this network only, whatever the names look like.
-
-    Returns:
-      An `Inspection`.
+      path: checkpoint, or folder whose newest checkpoint is meant.
+      network_name: network to compare with; None: those whose root scope occurs in the checkpoint.
 
     Raises:
       UserError: if it is missing or damaged, or the network is unknown.
     """
     checkpoint = checkpoints.Checkpoint(path)
-    scalars = {name for row in OPTIMIZERS.values() for name in row.scalars}
+    scalars = {name for optimizer in OPTIMIZERS.values() for name in optimizer.scalars}
     model, averages, slots = [], [], []
     for name in sorted(set(checkpoint.shapes) - {'global_step', _OBJECT_GRAPH}):
         variable = Variable(name, tuple(checkpoint.shapes[name]), checkpoint.dtypes[name])
@@ -160,45 +157,69 @@ def inspect(path, network_name=None):
         averages=tuple(averages),
         slots=tuple(slots),
         fits=tuple(fits),
-        by_attribute=_OBJECT_GRAPH in checkpoint.shapes,
+        is_object_based=_OBJECT_GRAPH in checkpoint.shapes,
     )
 
 
-def compare(shapes, network_name):
+def compare(
+    shapes: Mapping[str, Sequence[int]], network_name: str, depth_multiplier: float | None = None
+) -> Fit:
     """Compares the shapes of a checkpoint's variables with those of a network.
 
     Args:
-      shapes: dictionary from name to shape, a sequence of ints; other networks' count for nothing.
-      network_name: a key of `nets_factory.NETWORKS`.
-
-    Returns:
-      A `Fit`, with the depth multiplier of the shapes where the network has one.
+      shapes: dictionary from name to shape; names outside the network's root scope are ignored.
+      network_name: key of `nets_factory.NETWORKS`.
+      depth_multiplier: depth multiplier of the network; None: the one that the shapes suggest.
 
     Raises:
       UserError: if the name is unknown.
     """
     network = nets_factory.get_network(network_name)
+    if depth_multiplier is None:
+        fit = compare(shapes, network_name, 1.0)
+        if fit.mismatched and network.has_depth_multiplier:
+            guess = _guess_depth_multiplier(shapes, _network_shapes(network_name, 1.0))
+            if guess not in (None, 1.0):
+                scaled = compare(shapes, network_name, guess)
+                fit = min(fit, scaled, key=lambda fit: fit.num_differences)
+        return fit
     root = network.scope + '/'
     found = {name: tuple(shape) for name, shape in shapes.items() if name.startswith(root)}
-    wanted = _network_shapes(network_name)
-    fit = _compare(found, wanted, network_name, 1.0)
-    if fit.misshapen and network.has_depth_multiplier:
-        multiplier = _guess_depth_multiplier(found, wanted)
-        if multiplier not in (None, 1.0):
-            scaled = _network_shapes(network_name, multiplier)
-            scaled = _compare(found, scaled, network_name, multiplier)
-            fit = min(fit, scaled, key=lambda fit: fit.num_differences)
-    return fit
+    wanted = _network_shapes(network_name, depth_multiplier)
+    heads = {scope: scope + '/' for scope in network.last_layer_scopes}
+    # Heads that the checkpoint lacks, and heads that are not compared (the auxiliary one).
+    left_out = [
+        head for head, start in heads.items() if not any(n.startswith(start) for n in found)
+    ]
+    auxiliary = [start for start in heads.values() if not any(n.startswith(start) for n in wanted)]
+    ignored = tuple(heads[head] for head in left_out)
+    missing = {name for name in wanted if name not in found and not name.startswith(ignored)}
+    extra = {name for name in found if name not in wanted and not name.startswith(tuple(auxiliary))}
+    mismatched = {
+        name: ShapeMismatch(name, found[name], wanted[name])
+        for name in sorted(wanted.keys() & found.keys())
+        if not _same_shape(found[name], wanted[name])
+    }
+    # The last dimension of each of the classifier's variables, if all of them are there.
+    classifier = {name for name, shape in wanted.items() if None in shape}
+    wrong = missing | mismatched.keys()
+    counts = {found[name][-1] for name in classifier & found.keys() - wrong}
+    return Fit(
+        network=network_name,
+        num_classes=counts.pop() if len(counts) == 1 and not classifier & wrong else None,
+        depth_multiplier=depth_multiplier,
+        left_out=tuple(left_out),
+        missing=tuple(sorted(missing)),
+        extra=tuple(sorted(extra)),
+        mismatched=tuple(mismatched.values()),
+    )
 
 
 @functools.cache
-def _network_shapes(name, depth_multiplier=1.0):
-    """Shapes of a network's variables by name, with None for the number of classes.
-
-    Built without the auxiliary head.
-    """
-    network = nets_factory.get_network(name)
-    network_fn = nets_factory.get_network_fn(name, _CLASSES)
+def _network_shapes(network_name: str, depth_multiplier: float) -> dict[str, NetworkShape]:
+    """Returns the shapes of a network's variables by name, without the auxiliary head."""
+    network = nets_factory.get_network(network_name)
+    network_fn = nets_factory.get_network_fn(network_name, _CLASSES)
     arguments = network.optional_arguments(depth_multiplier, create_aux_logits=False)
     size = network.default_image_size
     with tf.Graph().as_default():
@@ -211,60 +232,29 @@ def _network_shapes(name, depth_multiplier=1.0):
         }
 
 
-def _compare(found, wanted, network_name, depth_multiplier):
-    """`compare`, for one depth multiplier: with the shapes that the network has under it."""
-
-    def heads_of(name):
-        return [scope for scope in scopes if name.startswith(scope + '/')]
-
-    scopes = nets_factory.get_network(network_name).last_layer_scopes
-    left_out = [scope for scope in scopes if not any(scope in heads_of(name) for name in found)]
-    auxiliary = [scope for scope in scopes if not any(scope in heads_of(name) for name in wanted)]
-    missing = [
-        name for name in wanted if name not in found and not set(heads_of(name)) & set(left_out)
-    ]
-    extra = [
-        name for name in found if name not in wanted and not set(heads_of(name)) & set(auxiliary)
-    ]
-    misshapen = [
-        ShapeMismatch(name, found[name], wanted[name])
-        for name in wanted
-        if name in found and not _same_shape(found[name], wanted[name])
-    ]
-    # The last dimension of each of the classifier's variables, if it is whole.
-    classifier = {name for name, shape in wanted.items() if None in shape}
-    faulty = {*missing, *(variable.name for variable in misshapen)}
-    counts = {found[name][-1] for name in classifier & found.keys() - faulty}
-    return Fit(
-        network=network_name,
-        num_classes=counts.pop() if len(counts) == 1 and not classifier & faulty else None,
-        depth_multiplier=depth_multiplier,
-        left_out=tuple(left_out),
-        missing=tuple(sorted(missing)),
-        extra=tuple(sorted(extra)),
-        misshapen=tuple(sorted(misshapen, key=lambda variable: variable.name)),
-    )
-
-
-def _same_shape(found, wanted):
-    """Whether two shapes are equal, where None in `wanted` is any length."""
+def _same_shape(found: Shape, wanted: NetworkShape) -> bool:
+    """Returns whether two shapes are equal, where None in `wanted` stands for any length."""
     return len(found) == len(wanted) and all(
         want in (None, length) for length, want in zip(found, wanted, strict=True)
     )
 
 
-def _guess_depth_multiplier(found, wanted):
-    """The roundest multiplier that makes the channels of `wanted` those of `found`; None if none.
+def _guess_depth_multiplier(
+    found: Mapping[str, Sequence[int]], wanted: Mapping[str, NetworkShape]
+) -> float | None:
+    """Returns the roundest multiplier that turns the channels of `wanted` into those of `found`.
 
-    A network scaled by m has int(c * m) channels where it had c, which leaves m an interval.
+    A network scaled by m has int(c * m) channels in place of c, so that each layer limits m to an
+    interval. None: `found` has no layer in common with `wanted`.
     """
     channels = {
-        (wanted[name][-1], shape[-1])
+        (before, shape[-1])
         for name, shape in found.items()
-        if len(shape) == len(wanted.get(name, ())) == 4 and wanted[name][-1]
+        if len(shape) == len(wanted.get(name, ())) == 4 and (before := wanted[name][-1])
     }
     low, high = 0.0, math.inf
-    # The widest first; those that a least number of channels has kept wider fit in with no other.
+    # The widest layer first. Layers that the minimum number of channels has kept wider do not agree
+    # with it and are skipped.
     for before, after in sorted(channels, reverse=True):
         if max(low, after / before) < min(high, (after + 1) / before):
             low, high = max(low, after / before), min(high, (after + 1) / before)
@@ -277,51 +267,48 @@ def _guess_depth_multiplier(found, wanted):
     return low
 
 
-def describe(inspection, everything=False):
-    """An inspection for a person to read: a summary, an empty line, the table of variables.
+def describe(inspection: Inspection, everything: bool = False) -> str:
+    """Returns an inspection as text: a summary, an empty line, the table of variables.
 
     Args:
-      inspection: an `Inspection`.
-      everything: whether slots and averages are in the table.
-
-    Returns:
-      A string of several lines.
+      inspection: inspection to describe.
+      everything: whether the table includes optimizer state and EMA weights.
     """
-    lines = [inspection.path]
-    for key, values in _summary(inspection):
-        lines += [f'{key:<18}{values[0]}', *(f'{"":18}{value}' for value in values[1:])]
+    summary = [
+        {'key': '' if number else key, 'value': value}
+        for key, values in _summary(inspection).items()
+        for number, value in enumerate(values)
+    ]
     variables = list(inspection.model)
     if everything:
         variables += [*inspection.averages, *inspection.slots]
         variables.sort(key=lambda variable: variable.name)
-    rows = [('name', 'shape', 'dtype')]
-    rows += [(variable.name, _shape(variable.shape), variable.dtype) for variable in variables]
-    widths = [max(len(row[column]) for row in rows) for column in range(2)]
-    lines.append('')
-    lines += [f'{name:<{widths[0]}}  {shape:<{widths[1]}}  {dtype}' for name, shape, dtype in rows]
-    return '\n'.join(lines)
+    rows = [
+        {'name': variable.name, 'shape': _format_shape(variable.shape), 'dtype': variable.dtype}
+        for variable in variables
+    ]
+    table = format_table(rows) if rows else 'no variables'
+    return '\n'.join([inspection.path, format_table(summary, headers=False), '', table])
 
 
-def _summary(inspection):
-    """What is told of a checkpoint before its variables: (key, list of lines)."""
-    yield 'network', list(_networks(inspection))
-    statistics = inspection.num_statistics
-    yield (
-        'model variables',
-        [
-            f'{len(inspection.model)}: {inspection.num_parameters:,} parameters'
-            + (f' and {statistics:,} statistics of batch norms' if statistics else '')
-        ],
-    )
-    yield 'moving averages', [str(len(inspection.averages) or 'none')]
+def _summary(inspection: Inspection) -> dict[str, list[str]]:
+    """Returns the summary of a checkpoint: lines of text by key."""
+    model = f'{len(inspection.model)}: {inspection.num_parameters:,} parameters'
+    if inspection.num_statistics:
+        model += f' and {inspection.num_statistics:,} batch norm statistics'
     slots = ', '.join(f'{name} ({count})' for name, count in inspection.slot_counts.items())
-    yield 'optimizer slots', [f'{len(inspection.slots)}: {slots}' if slots else 'none']
     step = inspection.global_step
-    yield 'global step', ['not in the checkpoint' if step is None else str(step)]
+    return {
+        'network': list(_describe_networks(inspection)),
+        'model variables': [model],
+        'EMA weights': [str(len(inspection.averages) or 'none')],
+        'optimizer state': [f'{len(inspection.slots)}: {slots}' if slots else 'none'],
+        'global step': ['not in the checkpoint' if step is None else str(step)],
+    }
 
 
-def _networks(inspection):
-    """The lines about which networks a checkpoint is of."""
+def _describe_networks(inspection: Inspection) -> Iterator[str]:
+    """Yields lines about the networks that a checkpoint belongs to."""
     fits = [fit for fit in inspection.fits if fit.fits]
     for fit in fits:
         parts = [fit.network]
@@ -331,41 +318,33 @@ def _networks(inspection):
         if fit.left_out:
             parts.append(f'without {" and ".join(fit.left_out)}')
         yield ', '.join(parts)
-    roots = {nets_factory.get_network(fit.network).scope for fit in inspection.fits}
-    others = [v.name for v in inspection.model if v.name.split('/')[0] not in roots]
     if not inspection.fits:
-        yield 'none that is known' + (
-            ': a checkpoint of TensorFlow 2, by attribute' if inspection.by_attribute else ''
-        )
-    elif not fits:
+        kind = ': an object-based checkpoint of TensorFlow 2' if inspection.is_object_based else ''
+        yield f'unknown{kind}'
+        return
+    if not fits:
         nearest = inspection.fits[0]
         multiplier = nearest.depth_multiplier
         scaled = f' with depth multiplier {multiplier:g}' if multiplier != 1.0 else ''
-        yield f'none fits; the nearest is {nearest.network}{scaled}'
-        for what, names in (
-            ('missing', nearest.missing),
-            ('extra', nearest.extra),
-            ('of another shape', [_reshaped(variable) for variable in nearest.misshapen]),
-        ):
-            if names:
-                yield f'{len(names)} {what}: {_some(names)}'
-    if inspection.fits and others:
-        yield f'{len(others)} of no known network: {_some(others)}'
+        yield f'none fits; the most similar is {nearest.network}{scaled}'
+        groups = {
+            'missing': nearest.missing,
+            'extra': nearest.extra,
+            'of another shape': nearest.mismatched,
+        }
+        yield from (
+            f'{len(group)} {key}: {first_few(group)}' for key, group in groups.items() if group
+        )
+    roots = {nets_factory.get_network(fit.network).scope for fit in inspection.fits}
+    others = [v.name for v in inspection.model if v.name.split('/')[0] not in roots]
+    if others:
+        yield f'{len(others)} outside any known network: {first_few(others)}'
 
 
-def _some(names, count=3):
-    """The first few of `names`, and whether there are more."""
-    return ', '.join(names[:count]) + (', ...' if len(names) > count else '')
+def _format_shape(shape: NetworkShape) -> str:
+    """Returns a shape as text.
 
-
-def _reshaped(variable):
-    return f'{variable.name} {_shape(variable.found)} instead of {_shape(variable.wanted)}'
-
-
-def _shape(shape):
-    """A shape as it is printed.
-
-    >>> _shape((1, 1, 2048, None))
+    >>> _format_shape((1, 1, 2048, None))
     '[1, 1, 2048, classes]'
     """
     return f'[{", ".join("classes" if length is None else str(length) for length in shape)}]'

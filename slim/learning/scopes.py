@@ -1,38 +1,40 @@
-"""Which variables a flag means: scopes, as parts of names, as in 2018."""
+"""Selection of variables by scope, a part of their names, as in the original code."""
+
+from collections.abc import Iterable, Sequence
 
 from slim.errors import UserError
 
-LAST_LAYER = 'last_layer'  # Stands for the network's own, whatever it is called.
+LAST_LAYER = 'last_layer'  # Stands for the network's classifiers, whatever their scopes are.
 
 
-def select(names, scopes, flag, last_layer_scopes=()):
-    """The names that contain one of `scopes`.
+def select(
+    names: Iterable[str], scopes: Iterable[str], flag: str, last_layer_scopes: Sequence[str] = ()
+) -> list[str]:
+    """Returns the names that contain one of `scopes`, in their order.
 
-    Scopes match as substrings, as in 2018: 'Logits' also means 'AuxLogits'.
+    Scopes match as substrings, as in the original code: 'Logits' also matches 'AuxLogits'.
 
     Args:
-      names: of variables.
+      names: names of variables.
       scopes: parts of names; 'last_layer' stands for `last_layer_scopes`.
-      flag: what to call it when one of them matches nothing.
-      last_layer_scopes: the network's, from the registry. Of several heads one need not be there.
-
-    Returns:
-      The names, in their order.
+      flag: name of the flag that gave the scopes, for the error message.
+      last_layer_scopes: scopes of the network's classifiers, from the registry. One of them may be
+        absent: a network for small images has no auxiliary head.
 
     Raises:
-      UserError: if a scope matches nothing; says which there are.
+      UserError: if a scope matches nothing; lists the scopes that exist.
 
     >>> select(['Net/Conv/weights', 'Net/Logits/biases'], ['last_layer'], 'f', ['Net/Logits'])
     ['Net/Logits/biases']
     """
-    chosen = set()
+    names, selected = list(names), set[str]()
     for scope in scopes:
         parts = last_layer_scopes if scope == LAST_LAYER else [scope]
-        found = {name for name in names if any(part in name for part in parts)}
-        if not found:
+        matches = {name for name in names if any(part in name for part in parts)}
+        if not matches:
             roots = sorted({'/'.join(name.split('/')[:2]) for name in names})
             raise UserError(
                 f'--{flag}={scope} matches no variable of the network; there are {", ".join(roots)}'
             )
-        chosen |= found
-    return [name for name in names if name in chosen]
+        selected |= matches
+    return [name for name in names if name in selected]

@@ -1,26 +1,33 @@
-"""One update of the variables, on one device or many: the arithmetic of 2018 in a `tf.function`."""
+"""One training step on one or more devices: the original code's arithmetic in a `tf.function`."""
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import tensorflow as tf
 
+from slim.configs import TrainingConfig
 from slim.learning import losses as loss_functions
 from slim.learning.checkpoints import AVERAGE_SUFFIX
+from slim.learning.model import Model
 from slim.learning.optimizers import create_optimizer, create_slots
 from slim.learning.schedules import learning_rate_at
 from slim.learning.scopes import select
 from slim.nets.dropout import dropout_seed
+from slim.nets.nets_factory import Network
+
+LossesAndGradients = tuple[dict[str, tf.Tensor], list[tf.Tensor]]
 
 
 @dataclass(frozen=True)
 class StepResult:
-    """What an update tells.
+    """Result of one training step.
 
     Attributes:
-      total_loss: the sum of `losses`.
-      losses: by name, means over all devices and batches of the update.
-      learning_rate: that of this update.
-      control: the sum over all devices of the integers given to the step.
+      total_loss: sum of `losses`.
+      losses: losses by name, each the mean over all devices and accumulated batches.
+      learning_rate: learning rate of this step.
+      control: sum over all devices of the integers passed to the step.
     """
 
     total_loss: float
@@ -29,152 +36,131 @@ class StepResult:
     control: tuple[int, ...]
 
 
-def select_trainable(variables, scopes, last_layer_scopes=()):
-    """The trainable variables whose names contain one of `scopes` (all of them if None).
-
-    Raises:
-      UserError: if a scope matches nothing.
-    """
-    trainable = {name: v for name, v in variables.items() if v.trainable}
-    if scopes is None:
-        return trainable
-    chosen = select(trainable, scopes, 'trainable_scopes', last_layer_scopes)
-    return {name: trainable[name] for name in chosen}
-
-
 class TrainStep:
-    """A model with all that training changes: optimizer slots, moving averages, the global step."""
+    """A model with the rest of the training state: optimizer state, EMA weights, global step.
+
+    Attributes:
+      config: settings of the training.
+      network: the network's row of the registry.
+      strategy: distribution strategy.
+      model: the network with its variables.
+      trained: the variables that are trained, by TF1 name.
+      global_step: int64 scalar, number of training steps made.
+    """
 
     def __init__(
         self,
-        strategy,
-        create_model,
-        optimizer,
-        schedule,
-        decay_steps,
-        trainable_scopes=None,
-        last_layer_scopes=(),
-        label_smoothing=0.0,
-        moving_average_decay=None,
-        replicas_to_aggregate=1,
-        seed=0,
-        scale_loss=False,
-        jit_compile=False,
+        config: TrainingConfig,
+        network: Network,
+        create_model: Callable[[], Model],
+        decay_steps: int,
+        strategy: tf.distribute.Strategy | None = None,
     ):
         """Creates all variables.
 
+        With `config.precision == 'float16'` the loss is scaled: it is multiplied by a large number
+        before the gradients are taken, and these are divided by it, so that small ones do not
+        underflow. A step whose gradients overflow is skipped, and the number halved.
+
         Args:
-          strategy: the `tf.distribute.Strategy` to train under.
-          create_model: function without arguments that gives the `Model`.
-          optimizer: an `OptimizerConfig`.
-          schedule: a `Schedule`, whose stairs are of `decay_steps` updates.
-          decay_steps: see `schedules.decay_steps`.
-          trainable_scopes: list of scopes to train, or None for all; see `scopes.select`.
-          last_layer_scopes: what 'last_layer' among them stands for.
-          label_smoothing: see `losses.cross_entropy`.
-          moving_average_decay: of the variables' moving averages; None for no averages.
-          replicas_to_aggregate: how many batches' gradients are collected before one update.
-          seed: of dropout.
-          scale_loss: whether the loss is multiplied by a large number before its gradients are
-            taken and they are divided by it, so that float16 does not round the small ones to
-            zero. An update whose gradients overflow is left out, and the number halved.
-          jit_compile: whether XLA compiles the forward and backward pass.
+          config: settings of the training.
+          network: the network's row of the registry.
+          create_model: function that builds the `Model`; called in the strategy's scope.
+          decay_steps: steps between decays of the learning rate; see `schedules.decay_steps`.
+          strategy: distribution strategy; by default one device.
 
         Raises:
           UserError: for an unknown optimizer or schedule, or a scope that matches nothing.
         """
-        self.strategy = strategy
-        self._schedule, self._decay_steps = schedule, decay_steps
-        self._label_smoothing = label_smoothing
-        self._batches_per_update = replicas_to_aggregate
-        self._average_decay = moving_average_decay
-        self._seed = seed
-        with strategy.scope():
+        self.config, self.network, self._decay_steps = config, network, decay_steps
+        self.strategy = strategy or tf.distribute.get_strategy()
+        with self.strategy.scope():
             self.model = create_model()
-            model_variables = self.model.named_variables()
-            self.trained = select_trainable(model_variables, trainable_scopes, last_layer_scopes)
+            variables = self.model.named_variables()
+            names = [name for name, v in variables.items() if v.trainable]
+            if config.trainable_scopes is not None:
+                heads = network.last_layer_scopes
+                names = select(names, config.trainable_scopes, 'trainable_scopes', heads)
+            self.trained = {name: variables[name] for name in names}
+            first = tf.VariableAggregation.ONLY_FIRST_REPLICA
             self.global_step = tf.Variable(
-                0,
-                dtype=tf.int64,
-                name='global_step',
-                trainable=False,
-                aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+                0, dtype=tf.int64, name='global_step', trainable=False, aggregation=first
             )
             self._averages = {}
-            if moving_average_decay is not None:
-                self._averages = {
-                    name: tf.Variable(
-                        tf.zeros(v.shape), trainable=False, name=name + AVERAGE_SUFFIX
+            if config.moving_average_decay is not None:
+                for name, v in variables.items():
+                    self._averages[name] = tf.Variable(
+                        tf.zeros(v.shape, v.dtype), trainable=False, name=name + AVERAGE_SUFFIX
                     )
-                    for name, v in model_variables.items()
-                }
-            self._optimizer = create_optimizer(optimizer, self._learning_rate)
-            self._slots = create_slots(self._optimizer, optimizer.name, self.trained)
+            self._optimizer = create_optimizer(config.optimizer, self._learning_rate)
+            self._slots = create_slots(self._optimizer, config.optimizer.name, self.trained)
             self._loss_scale = None
-            if scale_loss:
-                self._loss_scale = tf.compat.v1.mixed_precision.DynamicLossScale()
-                self._optimizer = tf.compat.v1.mixed_precision.MixedPrecisionLossScaleOptimizer(
+            if config.precision == 'float16':
+                mixed_precision = tf.compat.v1.mixed_precision
+                self._loss_scale = mixed_precision.DynamicLossScale()
+                self._optimizer = mixed_precision.MixedPrecisionLossScaleOptimizer(
                     self._optimizer, self._loss_scale
                 )
-        self._learning_rate()  # Tells of an unknown schedule here rather than in the first step.
-        if jit_compile:
+        self._learning_rate()  # Raises for an unknown schedule here, not in the first step.
+        self._gradients: Callable[..., Any] = self._compute_gradients
+        if config.jit_compile:  # XLA compiles the forward and backward pass.
             self._gradients = tf.function(self._gradients, autograph=False, jit_compile=True)
         self._function = tf.function(self._update, autograph=False)
         self._snapshot = tf.function(self._read_all, autograph=False)
 
-    def _learning_rate(self):
-        return learning_rate_at(self._schedule, self.global_step, self._decay_steps)
+    def _learning_rate(self) -> tf.Tensor:
+        return learning_rate_at(self.config.schedule, self.global_step, self._decay_steps)
 
-    def variables(self):
-        """All that a checkpoint holds, by TF1 name: model, slots, averages, step, loss scale."""
+    def variables(self) -> dict[str, tf.Variable]:
+        """Returns all variables of a checkpoint by TF1 name.
+
+        These are the model, optimizer state, EMA weights, global step and loss scale.
+        """
         averages = {name + AVERAGE_SUFFIX: v for name, v in self._averages.items()}
         model = self.model.named_variables()
-        scale = self._loss_scale._weights if self._loss_scale else {}
-        scale = {f'loss_scale/{name}': v for (name, _), v in scale.items()}
+        weights = self._loss_scale._weights if self._loss_scale else {}
+        scale = {f'loss_scale/{name}': v for (name, _), v in weights.items()}
         return {**model, **self._slots, **averages, **scale, 'global_step': self.global_step}
 
-    def is_same_everywhere(self, number):
-        """Whether all machines have called this with the same integer. All have to call it."""
+    def is_same_everywhere(self, number: int) -> bool:
+        """Returns whether all machines pass the same integer. All of them have to call it."""
 
-        @tf.function(autograph=False)
-        def sums(value):
-            def reduce(value):
-                value = tf.stack([value, value * value])
-                replica = tf.distribute.get_replica_context()
-                return replica.all_reduce(tf.distribute.ReduceOp.SUM, value)
+        def total(values: tf.Tensor) -> tf.Tensor:
+            replica = tf.distribute.get_replica_context()
+            # The identity is a tensor of its own on each device, which a sum over devices needs.
+            return replica.all_reduce(tf.distribute.ReduceOp.SUM, tf.identity(values))
 
-            total = self.strategy.run(reduce, args=(value,))
-            return self.strategy.experimental_local_results(total)[0]
+        values = tf.constant([number, number**2], tf.float64)
+        totals = tf.function(self.strategy.run, autograph=False)(total, args=(values,))
+        # All are equal if and only if the mean of the squares is the square of the mean.
+        first, second = self.strategy.experimental_local_results(totals)[0].numpy()
+        return bool(second * self.strategy.num_replicas_in_sync == first * first)
 
-        # Equal exactly where the mean of the squares is the square of the mean.
-        first, second = sums(tf.constant(number, tf.float64)).numpy()
-        return second * self.strategy.num_replicas_in_sync == first * first
+    def snapshot(self) -> dict[str, tf.Tensor]:
+        """Returns the values of `variables` by TF1 name; per-device statistics are averaged.
 
-    def snapshot(self):
-        """The values of `variables`, by TF1 name; statistics kept per device become their mean.
-
-        On several machines all of them have to call it together.
+        With several machines, all of them have to call it together.
         """
         return self._snapshot()
 
-    def _read_all(self):
+    def _read_all(self) -> dict[str, tf.Tensor]:
         return {name: v.read_value() for name, v in sorted(self.variables().items())}
 
-    def start_averages(self):
-        """Sets the moving averages to the variables' values: where every training begins."""
+    def start_averages(self) -> None:
+        """Sets the EMA weights to the variables' values, as at the start of a training."""
         for name, average in self._averages.items():
             average.assign(self.model.named_variables()[name].read_value())
 
-    def __call__(self, batches, control=(0, 0)):
-        """Makes one update.
+    def __call__(self, batches: Iterable[tuple], control: Sequence[int] = (0, 0)) -> StepResult:
+        """Runs one training step.
 
         Args:
           batches: list of `replicas_to_aggregate` batches (images float32 [n, h, w, 3], labels int
-            [n]), as the strategy's distributed iterator gives them.
-          control: integers that this machine wants all machines to know.
+            [n]) from the strategy's distributed iterator.
+          control: integers to send to all machines.
 
         Returns:
-          A `StepResult`.
+          The losses, learning rate and control integers of the step.
         """
         numbers = self._function(tuple(batches), tf.constant(control, tf.float32)).numpy().tolist()
         names = self._loss_names()
@@ -186,13 +172,15 @@ class TrainStep:
             control=tuple(round(value) for value in numbers[len(names) + 1 :]),
         )
 
-    def _update(self, batches, control):
-        """The update as a graph, in cross-replica context: losses, learning rate, control.
+    def _update(self, batches: tuple, control: tf.Tensor) -> tf.Tensor:
+        """Runs the step as a graph, in cross-replica context.
 
-        They are one float32 vector, since fetching each number of a GPU waits for the device.
+        Returns:
+          float32 vector of losses, learning rate and control. One vector, because fetching each
+          number from a GPU would wait for the device.
         """
         rate = self._learning_rate()
-        # As in 2018 the averages take the values that the update starts from.
+        # As in the original code, the EMA weights are updated with the values before the step.
         self._update_averages()
         results = self.strategy.run(self._update_replica, args=(batches, control))
         losses, control = tf.nest.map_structure(
@@ -201,55 +189,59 @@ class TrainStep:
         self.global_step.assign_add(1)
         return tf.concat([[losses[name] for name in self._loss_names()], [rate], control], axis=0)
 
-    def _update_replica(self, batches, control):
-        """One device's part: gradients of its batches, applied after summing over all devices."""
+    def _update_replica(
+        self, batches: tuple, control: tf.Tensor
+    ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+        """Applies the gradients of one device's batches, summed over all devices."""
         replica = tf.distribute.get_replica_context()
         device_seed = tf.random.fold_in(
-            tf.stack([tf.cast(self._seed, tf.int64), self.global_step]),
+            tf.stack([tf.cast(self.config.seed, tf.int64), self.global_step]),
             replica.replica_id_in_sync_group,
         )
-        losses, gradients = self._collect(batches, device_seed)
-        # Every device and every batch weighs the same; the optimizer sums over devices.
-        share = 1.0 / (self._batches_per_update * self.strategy.num_replicas_in_sync)
-        gradients = [gradient * share for gradient in gradients]
+        losses, gradients = self._accumulate(batches, device_seed)
+        # Every device and every batch has the same weight; the optimizer sums over devices.
+        weight = 1.0 / (len(batches) * self.strategy.num_replicas_in_sync)
+        gradients = [gradient * weight for gradient in gradients]
         self._optimizer.apply_gradients(zip(gradients, self.trained.values(), strict=True))
-        losses = {name: value / self._batches_per_update for name, value in losses.items()}
+        losses = {name: value / len(batches) for name, value in losses.items()}
         losses = replica.all_reduce(tf.distribute.ReduceOp.MEAN, losses)
-        # All devices are handed the same tensor; a sum over devices needs one on each of them.
+        # All devices receive the same tensor; a sum over devices needs one on each of them.
         control = tf.identity(control)
         return losses, replica.all_reduce(tf.distribute.ReduceOp.SUM, control)
 
-    def _collect(self, batches, seed):
-        """Sums of losses and of gradients over the batches of one update."""
+    def _accumulate(self, batches: tuple, seed: tf.Tensor) -> LossesAndGradients:
+        """Returns the sums of losses and of gradients over the batches of one step."""
         if len(batches) == 1:
             return self._gradients(*batches[0], seed)
         images = tf.stack([images for images, _ in batches])
         labels = tf.stack([labels for _, labels in batches])
 
-        def add(number, total):
+        def add(number: tf.Tensor, total: tuple) -> tuple:
             batch_seed = tf.random.fold_in(seed, number)
             result = self._gradients(images[number], labels[number], batch_seed)
             return number + 1, tf.nest.map_structure(tf.add, total, result)
 
-        # A loop in the graph: one copy of the network, however many batches.
+        # A loop in the graph: one copy of the network for any number of batches.
         zeros = {name: tf.constant(0.0) for name in self._loss_names()}
-        start = zeros, [tf.zeros(v.shape) for v in self.trained.values()]
+        start = zeros, [tf.zeros(v.shape, v.dtype) for v in self.trained.values()]
         _, total = tf.while_loop(lambda number, _: number < len(batches), add, [0, start])
         return total
 
-    def _loss_names(self):
+    def _loss_names(self) -> list[str]:
         _, end_points = self.model.output_shapes
         auxiliary = ['auxiliary'] if 'AuxLogits' in end_points else []
         return ['cross_entropy', *auxiliary, 'regularization']
 
-    def _gradients(self, images, labels, seed):
-        """Losses by name, and the gradients of their sum with respect to the trained variables."""
+    def _compute_gradients(
+        self, images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor
+    ) -> LossesAndGradients:
+        """Returns the losses by name, and the gradients of their sum for the trained variables."""
         trained = list(self.trained.values())
         with dropout_seed(seed), tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(trained)
             logits, end_points = self.model(images)
             losses = loss_functions.classification_losses(
-                logits, end_points, labels, self._label_smoothing
+                logits, end_points, labels, self.config.label_smoothing
             )
             losses['regularization'] = self.model.regularization_loss()
             total = tf.add_n(list(losses.values()))
@@ -260,12 +252,12 @@ class TrainStep:
             gradients = [gradient / self._loss_scale() for gradient in gradients]
         return losses, gradients
 
-    def _update_averages(self):
-        """Moves the averages towards the variables, by less in the first steps."""
+    def _update_averages(self) -> None:
+        """Updates the EMA weights, with a smaller decay in the first steps."""
         if not self._averages:
             return
         step = tf.cast(self.global_step, tf.float32)
-        decay = tf.minimum(self._average_decay, (1.0 + step) / (10.0 + step))
+        decay = tf.minimum((1.0 + step) / (10.0 + step), self.config.moving_average_decay)
         variables = self.model.named_variables()
         for name, average in self._averages.items():
             average.assign_sub((1.0 - decay) * (average - variables[name].read_value()))

@@ -1,11 +1,13 @@
-"""tf-slim's older networks (Inception-V1 and V2, VGG, AlexNet, OverFeat), fit for the registry.
+"""tf-slim's older networks: Inception-V1 and V2, VGG, AlexNet, OverFeat.
 
-tf-slim builds them whole. What is added: images larger than they were designed for, of which the
-map of logits is averaged, and building without the classifier's width being known. Their dropout
-is tf-slim's: a training that resumes draws other masks than one that was never interrupted.
+tf-slim builds them. This module adds images larger than they were designed for, of which the map of
+logits is averaged, and building them without a number of classes. Their dropout is tf-slim's: a
+resumed training draws other masks than an uninterrupted one.
 """
 
 import functools
+from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 from tf_slim import nets
@@ -18,25 +20,26 @@ alexnet_v2_arg_scope = nets.alexnet.alexnet_v2_arg_scope
 overfeat_arg_scope = nets.overfeat.overfeat_arg_scope
 
 
-def _classic(network, minimum_image_size, inputs, num_classes=1000, is_training=True, **arguments):
-    """One of the networks below.
+def _classic(
+    network: Callable,
+    inputs: tf.Tensor,
+    num_classes: int | None = 1000,
+    is_training: bool = True,
+    **arguments: Any,
+) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+    """Builds one of the networks of this module.
 
     Args:
-      network: tf-slim's function that builds it.
-      minimum_image_size: the least height and width in pixels.
-      inputs: float [batch, height, width, 3].
-      num_classes: width of the logits. 0 or None is for those who only want an end point: the
-        classifier is there, for one class, since tf-slim cannot leave it out.
+      network: function of tf-slim that builds it.
+      inputs: float [batch, height, width, 3]; any dimension but the last may be unknown.
+      num_classes: number of logits. With 0 or None, for callers that need only an end point, there
+        is a classifier for one class, because tf-slim cannot omit it.
       is_training: whether batch norm uses the batch's statistics and dropout is active.
-      **arguments: what else tf-slim's function takes.
+      **arguments: further arguments of tf-slim's function.
 
     Returns:
       Logits float32 [batch, num_classes] and the dictionary of end points.
-
-    Raises:
-      ValueError: if the image is too small.
     """
-    inception_blocks.check_size(inputs, minimum_image_size)
     logits, end_points = network(
         inputs, num_classes or 1, is_training=is_training, spatial_squeeze=False, **arguments
     )
@@ -46,18 +49,10 @@ def _classic(network, minimum_image_size, inputs, num_classes=1000, is_training=
     return logits, end_points
 
 
-def _named(network, default_image_size, minimum_image_size):
-    function = functools.partial(_classic, network, minimum_image_size)
-    function.default_image_size = default_image_size
-    return function
-
-
-# The least sizes are those of which tf-slim's last pooling, or its first fully connected layer, can
-# be filled once; of Inception-V2, which shrinks the pooling, those that leave a map of one pixel.
-inception_v1 = _named(nets.inception_v1.inception_v1, 224, 193)
-inception_v2 = _named(nets.inception_v2.inception_v2, 224, 32)
-vgg_a = _named(nets.vgg.vgg_a, 224, 224)
-vgg_16 = _named(nets.vgg.vgg_16, 224, 224)
-vgg_19 = _named(nets.vgg.vgg_19, 224, 224)
-alexnet_v2 = _named(nets.alexnet.alexnet_v2, 224, 195)
-overfeat = _named(nets.overfeat.overfeat, 231, 231)
+inception_v1 = functools.partial(_classic, nets.inception_v1.inception_v1)
+inception_v2 = functools.partial(_classic, nets.inception_v2.inception_v2)
+vgg_a = functools.partial(_classic, nets.vgg.vgg_a)
+vgg_16 = functools.partial(_classic, nets.vgg.vgg_16)
+vgg_19 = functools.partial(_classic, nets.vgg.vgg_19)
+alexnet_v2 = functools.partial(_classic, nets.alexnet.alexnet_v2)
+overfeat = functools.partial(_classic, nets.overfeat.overfeat)

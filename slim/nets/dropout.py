@@ -1,21 +1,22 @@
-"""Dropout whose mask depends on a seed alone, so that an interrupted training resumes exactly."""
+"""Dropout whose mask depends only on a seed, so that an interrupted training resumes exactly."""
 
 import contextlib
 import contextvars
 import itertools
+from collections.abc import Iterator
 
 import tensorflow as tf
 
 from slim.compat import tf_slim
 
-_seed = contextvars.ContextVar('dropout_seed', default=None)
+_seed: contextvars.ContextVar[tuple | None] = contextvars.ContextVar('dropout_seed', default=None)
 
 
 @contextlib.contextmanager
-def dropout_seed(seed):
-    """Within this context each `dropout` draws its own mask from `seed`, an integer tensor [2].
+def dropout_seed(seed: tf.Tensor) -> Iterator[None]:
+    """Makes each `dropout` in this context draw its own mask from `seed`, an integer tensor [2].
 
-    The first one built in it draws the first mask, and so on.
+    The masks are numbered in the order in which the layers are built.
     """
     token = _seed.set((seed, itertools.count()))
     try:
@@ -25,16 +26,18 @@ def dropout_seed(seed):
 
 
 @tf_slim.add_arg_scope
-def dropout(inputs, keep_prob=0.8, is_training=True, scope=None):
-    """As `tf_slim.dropout`; inside `dropout_seed`, with a mask that is a function of the seed.
+def dropout(
+    inputs: tf.Tensor, keep_prob: float = 0.8, is_training: bool = True, scope: str | None = None
+) -> tf.Tensor:
+    """Applies dropout; inside `dropout_seed` its mask is a function of the seed.
 
-    tf-slim's own draws from a generator hidden in the kernel, whose state no checkpoint holds:
-    outside of `dropout_seed` (in a TF1 graph, say) that is what runs.
+    Outside of `dropout_seed`, for example in a TF1 graph, this is `tf_slim.dropout`. That one draws
+    from a generator inside the kernel, whose state is not part of a checkpoint.
 
     Args:
       inputs: float tensor of any shape.
-      keep_prob: probability that an element is kept; the kept ones are divided by it.
-      is_training: outside of training the inputs pass unchanged.
+      keep_prob: probability that an element is kept; kept elements are divided by it.
+      is_training: whether dropout is active; otherwise `inputs` is returned.
       scope: name scope.
 
     Returns:

@@ -1,37 +1,44 @@
-"""The registry of networks: one row says all that the scripts need to know of one.
+"""Registry of networks: one row contains all that the scripts need to know of a network.
 
-Importing it does not import TensorFlow: a row names its builder, which is looked up when used.
+Importing it does not import TensorFlow: a row holds the names of module and builder, which are
+imported when the network is built.
 """
 
 import functools
 import importlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from slim.errors import UserError, nearest
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 @dataclass(frozen=True)
 class Network:
-    """A row of the registry.
+    """Row of the registry.
 
     Attributes:
-      module: where the network is built.
-      function: the builder in it, with slim's signature: (images, num_classes, is_training, ...)
-        -> (logits, end points).
-      arg_scope: what gives the arg scope to build it under: (weight_decay, batch_norm_decay).
-      scope: the variable scope, with which the name of every variable begins.
-      classifiers: the scopes in it of the layers whose width is the number of classes.
-      default_image_size: height and width in pixels that it was designed for.
-      minimum_image_size: the least that it takes.
-      feature_end_point: the end point whose mean over height and width is an image's feature.
-      preprocessing: name of the preprocessing, a key of `preprocessing_factory.PREPROCESSING`.
-      batch_norm_decay: decay of batch norm's moving statistics in 2018; None without batch norm.
+      function: name of the network and of its builder, which has the signature (images,
+        num_classes, is_training, ...) -> (logits, end points).
+      module: module of the builder.
+      arg_scope: name of the function there that returns the arg scope to build it under, with the
+        signature (weight_decay, batch_norm_decay).
+      scope: variable scope, the first part of every variable's name.
+      classifiers: scopes in `scope` of the layers with one output per class.
+      default_image_size: height and width in pixels that the network was designed for.
+      minimum_image_size: smallest height and width in pixels that it accepts.
+      feature_end_point: end point whose mean over height and width is the feature of an image.
+      preprocessing: name of the preprocessing, one of `configs.PREPROCESSING`.
+      batch_norm_decay: decay of moving statistics in the original code; None without batch norm.
       has_auxiliary_head: whether the builder takes `create_aux_logits`.
       has_depth_multiplier: whether the builder takes `depth_multiplier`.
     """
 
-    module: str
     function: str
+    module: str
     arg_scope: str
     scope: str
     classifiers: tuple[str, ...]
@@ -44,19 +51,21 @@ class Network:
     has_depth_multiplier: bool = False
 
     @property
-    def last_layer_scopes(self):
-        """Full scopes of the classifiers: those to leave out when the classes change."""
+    def last_layer_scopes(self) -> tuple[str, ...]:
+        """Full scopes of the classifiers, which are not restored when the classes change."""
         return tuple(f'{self.scope}/{name}' for name in self.classifiers)
 
-    def optional_arguments(self, depth_multiplier=1.0, create_aux_logits=True):
-        """Arguments for the builder, without those that it does not take.
+    def optional_arguments(
+        self, depth_multiplier: float = 1.0, create_aux_logits: bool = True
+    ) -> dict[str, Any]:
+        """Returns those of the arguments that the builder takes.
 
         Raises:
           UserError: if the multiplier is not positive, or the network's depth is fixed.
         """
         if depth_multiplier <= 0:
             raise UserError(f'--depth_multiplier must be above zero, not {depth_multiplier}')
-        arguments = {}
+        arguments: dict[str, Any] = {}
         if self.has_depth_multiplier:
             arguments['depth_multiplier'] = depth_multiplier
         elif depth_multiplier != 1.0:
@@ -65,23 +74,27 @@ class Network:
             arguments['create_aux_logits'] = create_aux_logits
         return arguments
 
-    def check_image_size(self, size):
-        """Raises a `UserError` for images of `size` pixels that the network cannot take."""
-        if size < self.minimum_image_size:
+    def check_image_size(self, height: int | None, width: int | None = None) -> None:
+        """Raises a `UserError` if images are too small; they are square without `width`.
+
+        A side of None, unknown in a graph, is not checked.
+        """
+        least = self.minimum_image_size
+        if any(side is not None and side < least for side in (height, width)):
             raise UserError(
-                f'images of {size}x{size} pixels are too small: {self.function} takes '
-                f'{self.minimum_image_size}x{self.minimum_image_size} and more'
+                f'images of {height}x{width or height} pixels are too small: {self.function} takes '
+                f'{least}x{least} and more'
             )
 
 
 _V3 = Network(
-    module='slim.nets.inception_v3',
     function='inception_v3',
+    module='slim.nets.inception_v3',
     arg_scope='inception_v3_arg_scope',
     scope='InceptionV3',
     classifiers=('Logits', 'AuxLogits'),
     default_image_size=299,
-    minimum_image_size=75,
+    minimum_image_size=75,  # The last reduction has a 3x3 feature map to work on.
     feature_end_point='Mixed_7c',
     preprocessing='inception',
     has_auxiliary_head=True,
@@ -89,8 +102,8 @@ _V3 = Network(
 )
 _V4 = replace(
     _V3,
-    module='slim.nets.inception_v4',
     function='inception_v4',
+    module='slim.nets.inception_v4',
     arg_scope='inception_v4_arg_scope',
     scope='InceptionV4',
     feature_end_point='Mixed_7d',
@@ -98,28 +111,30 @@ _V4 = replace(
 )
 _INCEPTION_RESNET = replace(
     _V4,
-    module='slim.nets.inception_resnet_v2',
     function='inception_resnet_v2',
+    module='slim.nets.inception_resnet_v2',
     arg_scope='inception_resnet_v2_arg_scope',
     scope='InceptionResnetV2',
     feature_end_point='Conv2d_7b_1x1',
 )
 # Preprocessing and size are those that the paper's checkpoints were trained with.
 _RESNET = Network(
-    module='slim.nets.resnet',
     function='resnet_v2_50',
+    module='slim.nets.resnet',
     arg_scope='resnet_arg_scope',
     scope='resnet_v2_50',
     classifiers=('logits',),
     default_image_size=299,
-    minimum_image_size=32,
+    minimum_image_size=32,  # The last feature map is one pixel.
     feature_end_point='global_pool',
     preprocessing='inception',
     batch_norm_decay=0.997,
 )
+# tf-slim's older networks: `minimum_image_size` fills their last pooling, or their first fully
+# connected layer, once. Inception-V2 shrinks the pooling; its last feature map is one pixel.
 _VGG = Network(
-    module='slim.nets.classics',
     function='vgg_16',
+    module='slim.nets.classics',
     arg_scope='vgg_arg_scope',
     scope='vgg_16',
     classifiers=('fc8',),
@@ -129,95 +144,94 @@ _VGG = Network(
     preprocessing='vgg',
     batch_norm_decay=None,
 )
-_EARLY_INCEPTION = replace(
+_INCEPTION_V1 = replace(
     _VGG,
+    function='inception_v1',
     arg_scope='inception_arg_scope',
+    scope='InceptionV1',
     classifiers=('Logits',),
+    minimum_image_size=193,
     feature_end_point='Mixed_5c',
     preprocessing='inception',
     batch_norm_decay=0.9997,
 )
 
 
-def _like(row, name, **changes):
-    """A row of the same family. Slim's scopes are called as the function, save Inception's."""
-    return replace(row, function=name, scope=changes.pop('scope', name), **changes)
+def _resnet(name: str, **changes: Any) -> Network:
+    """Returns the row of another ResNet."""
+    return replace(_RESNET, function=name, scope=name, **changes)
 
 
-# Those of the paper's checkpoints.
-PAPER_NETWORKS = {
-    'inception_v3': _V3,
-    'inception_v3_se': _like(_V3, 'inception_v3_se', scope='InceptionV3SE'),
-    'inception_v4': _V4,
-    'inception_resnet_v2': _INCEPTION_RESNET,
-    'inception_resnet_v2_se': _like(
-        _INCEPTION_RESNET, 'inception_resnet_v2_se', scope='InceptionResnetV2SE'
+def _vgg(name: str, **changes: Any) -> Network:
+    """Returns the row of another network with VGG's fully connected layers."""
+    return replace(_VGG, function=name, scope=name, feature_end_point=f'{name}/fc7', **changes)
+
+
+# Networks of the paper's checkpoints.
+_PAPER = (
+    _V3,
+    replace(_V3, function='inception_v3_se', scope='InceptionV3SE'),
+    _V4,
+    _INCEPTION_RESNET,
+    replace(_INCEPTION_RESNET, function='inception_resnet_v2_se', scope='InceptionResnetV2SE'),
+    _RESNET,
+    _resnet('resnet_v2_101'),
+    _resnet('resnet_v2_152'),
+)
+# Further networks of tf-slim.
+_OTHERS = (
+    _resnet('resnet_v2_200'),
+    *(
+        _resnet(f'resnet_v1_{depth}', default_image_size=224, preprocessing='vgg')
+        for depth in (50, 101, 152, 200)
     ),
-    'resnet_v2_50': _RESNET,
-    'resnet_v2_101': _like(_RESNET, 'resnet_v2_101'),
-    'resnet_v2_152': _like(_RESNET, 'resnet_v2_152'),
-}
-
-NETWORKS = {
-    **PAPER_NETWORKS,
-    # What else tf-slim has.
-    'resnet_v2_200': _like(_RESNET, 'resnet_v2_200'),
-    **{
-        name: _like(_RESNET, name, default_image_size=224, preprocessing='vgg')
-        for name in ('resnet_v1_50', 'resnet_v1_101', 'resnet_v1_152', 'resnet_v1_200')
-    },
-    'inception_v1': _like(
-        _EARLY_INCEPTION, 'inception_v1', scope='InceptionV1', minimum_image_size=193
-    ),
-    'inception_v2': _like(
-        _EARLY_INCEPTION,
-        'inception_v2',
+    _INCEPTION_V1,
+    replace(
+        _INCEPTION_V1,
+        function='inception_v2',
         scope='InceptionV2',
         minimum_image_size=32,
         has_depth_multiplier=True,
     ),
-    'vgg_a': _like(_VGG, 'vgg_a', feature_end_point='vgg_a/fc7'),
-    'vgg_16': _VGG,
-    'vgg_19': _like(_VGG, 'vgg_19', feature_end_point='vgg_19/fc7'),
-    'alexnet_v2': _like(
-        _VGG,
-        'alexnet_v2',
-        arg_scope='alexnet_v2_arg_scope',
-        minimum_image_size=195,
-        feature_end_point='alexnet_v2/fc7',
+    _vgg('vgg_a'),
+    _VGG,
+    _vgg('vgg_19'),
+    _vgg('alexnet_v2', arg_scope='alexnet_v2_arg_scope', minimum_image_size=195),
+    _vgg(
+        'overfeat', arg_scope='overfeat_arg_scope', default_image_size=231, minimum_image_size=231
     ),
-    'overfeat': _like(
-        _VGG,
-        'overfeat',
-        arg_scope='overfeat_arg_scope',
-        default_image_size=231,
-        minimum_image_size=231,
-        feature_end_point='overfeat/fc7',
-    ),
-}
+)
+PAPER_NETWORKS = {row.function: row for row in _PAPER}
+NETWORKS = PAPER_NETWORKS | {row.function: row for row in _OTHERS}
 
 
 def get_network(name: str) -> Network:
-    """The registry's row for `name`.
+    """Returns the registry's row for `name`.
 
     Raises:
-      UserError: if there is none; names the nearest.
+      UserError: if there is none; the message names the nearest.
     """
     if name not in NETWORKS:
         raise UserError(f'unknown network {name}{nearest(name, NETWORKS)}')
     return NETWORKS[name]
 
 
-def get_network_fn(name, num_classes, weight_decay=0.0, is_training=False, batch_norm_decay=None):
-    """A function that builds the network `name`, as slim's factory of the same name gives.
+def get_network_fn(
+    name: str,
+    num_classes: int | None,
+    weight_decay: float = 0.0,
+    is_training: bool = False,
+    batch_norm_decay: float | None = None,
+) -> Callable:
+    """Returns a function that builds the network `name`, as the original factory's did.
 
     Args:
       name: a key of `NETWORKS`.
-      num_classes: width of the logits; 0 or None for the network without its classifier.
+      num_classes: number of logits; 0 or None for the network without its classifier.
       weight_decay: factor of the L2 loss of the weights.
       is_training: whether the network is built for training.
-      batch_norm_decay: decay of the moving statistics; by default the network's own of 2018, which
-        a training from scratch of a few hundred steps is too short for.
+      batch_norm_decay: decay of the moving statistics; None: the network's own in the original
+        code, for which a training from scratch of a few hundred steps is too short.
 
     Returns:
       `network_fn(images, **kwargs)` -> (logits, end points), where `kwargs` goes to the network's
@@ -233,16 +247,16 @@ def get_network_fn(name, num_classes, weight_decay=0.0, is_training=False, batch
     function, arg_scope = getattr(module, network.function), getattr(module, network.arg_scope)
     decay = {}
     if network.batch_norm_decay is not None:
-        decay['batch_norm_decay'] = (
-            network.batch_norm_decay if batch_norm_decay is None else batch_norm_decay
-        )
+        own = network.batch_norm_decay
+        decay['batch_norm_decay'] = own if batch_norm_decay is None else batch_norm_decay
     elif batch_norm_decay is not None:
         raise UserError(f'--batch_norm_decay: {name} has no batch norm')
 
     @functools.wraps(function)
-    def network_fn(images, **kwargs):
+    def network_fn(images: 'tf.Tensor', **kwargs: Any) -> tuple['tf.Tensor', dict]:
+        network.check_image_size(*images.shape[1:3])
         with tf_slim.arg_scope(arg_scope(weight_decay, **decay)):
             return function(images, num_classes, is_training=is_training, **kwargs)
 
-    network_fn.default_image_size = network.default_image_size
+    network_fn.default_image_size = network.default_image_size  # type: ignore[attr-defined] # API
     return network_fn

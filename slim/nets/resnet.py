@@ -1,85 +1,76 @@
-"""ResNet-V1 (He et al., arXiv 1512.03385) and V2 (arXiv 1603.05027): tf-slim's, with slim's head.
+"""ResNet-V1 (He et al., arXiv 1512.03385) and V2 (arXiv 1603.05027): tf-slim's blocks, our head.
 
-tf-slim builds the blocks. Its copy of the networks has since lost `spatial_squeeze` and two end
-points that the networks of 2018 have; the head here has them, and is float32 whatever the blocks
-compute in.
+tf-slim's current ResNets lack `spatial_squeeze` and two end points of the original code. The head
+in this module has them, and is float32 whatever the blocks compute in.
 """
 
 import functools
+from collections.abc import Callable
 
 import tensorflow as tf
 from tf_slim.nets import resnet_utils, resnet_v1, resnet_v2
 
 from slim.compat import tf_slim
-from slim.nets.inception_blocks import check_size
-
-MINIMUM_IMAGE_SIZE = 32  # A last map of one pixel.
 
 resnet_arg_scope = resnet_utils.resnet_arg_scope
 
 
-def _resnet(
-    blocks,
-    inputs,
-    num_classes=None,
-    is_training=True,
-    global_pool=True,
-    output_stride=None,
-    spatial_squeeze=True,
-    reuse=None,
-    scope=None,
-):
-    """One of the networks below with its classifier.
+def resnet(
+    blocks: Callable,
+    inputs: tf.Tensor,
+    num_classes: int | None = None,
+    is_training: bool = True,
+    global_pool: bool = True,
+    output_stride: int | None = None,
+    spatial_squeeze: bool = True,
+    reuse: bool | None = None,
+    scope: str = 'resnet',
+) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+    """Builds a ResNet with its classifier.
 
     Args:
-      blocks: tf-slim's function that builds it.
-      inputs: float [batch, height, width, 3], at least 32x32.
-      num_classes: width of the logits; 0 or None leaves the classifier out and returns the pooled
-        features [batch, 1, 1, 2048].
+      blocks: function of tf-slim that builds the network without its classifier.
+      inputs: float [batch, height, width, 3]; any dimension but the last may be unknown.
+      num_classes: number of logits; 0 or None omits the classifier and returns the pooled features
+        [batch, 1, 1, 2048].
       is_training: whether batch norm uses the batch's statistics.
-      global_pool: whether to average the last map; without, the logits are a map.
-      output_stride: how many times smaller the last map is to be than the image; 32 by default.
-      spatial_squeeze: whether logits are [batch, num_classes], or [batch, 1, 1, num_classes].
-      reuse: whether the variables are there already (TF1 graphs).
+      global_pool: whether to average the last feature map; otherwise the logits are a map.
+      output_stride: pixels of the image per pixel of the last feature map; None: 32.
+      spatial_squeeze: whether logits are [batch, num_classes] or [batch, 1, 1, num_classes]; no
+        effect without `global_pool`.
+      reuse: whether to reuse existing variables (TF1 graphs).
       scope: variable scope.
 
     Returns:
       Logits float32 [batch, num_classes] and the dictionary of end points.
-
-    Raises:
-      ValueError: if the image is too small.
     """
-    check_size(inputs, MINIMUM_IMAGE_SIZE)
-    net, end_points = blocks(
-        inputs,
-        is_training=is_training,
-        global_pool=False,
-        output_stride=output_stride,
-        reuse=reuse,
-        scope=scope,
-    )
-    net = tf.cast(net, tf.float32)
-    if global_pool:
-        net = tf.reduce_mean(net, [1, 2], keepdims=True, name='pool5')
-        end_points['global_pool'] = net
-    if not num_classes:
-        return net, end_points
-    with tf.compat.v1.variable_scope(scope, reuse=reuse):
+    with tf.compat.v1.variable_scope(scope, reuse=reuse) as variable_scope:
+        net, end_points = blocks(
+            inputs,
+            is_training=is_training,
+            global_pool=False,
+            output_stride=output_stride,
+            scope=variable_scope,
+        )
+        net = tf.cast(net, tf.float32)
+        if global_pool:
+            net = tf.reduce_mean(net, [1, 2], keepdims=True, name='pool5')
+            end_points['global_pool'] = net
+        if not num_classes:
+            return net, end_points
         logits = tf_slim.conv2d(
             net, num_classes, [1, 1], activation_fn=None, normalizer_fn=None, scope='logits'
         )
-    end_points[f'{scope}/logits'] = logits
-    if global_pool and spatial_squeeze:
-        logits = tf.squeeze(logits, [1, 2], name='SpatialSqueeze')
-        end_points[f'{scope}/spatial_squeeze'] = logits
-    end_points['predictions'] = tf_slim.softmax(logits, scope='predictions')
+        end_points[f'{scope}/logits'] = logits
+        if global_pool and spatial_squeeze:
+            logits = tf.squeeze(logits, [1, 2], name='SpatialSqueeze')
+            end_points[f'{scope}/spatial_squeeze'] = logits
+        end_points['predictions'] = tf_slim.softmax(logits, scope='predictions')
     return logits, end_points
 
 
-def _named(blocks):
-    network = functools.partial(_resnet, blocks, scope=blocks.__name__)
-    network.default_image_size = 224
-    return network
+def _named(blocks: Callable) -> Callable:
+    return functools.partial(resnet, blocks, scope=blocks.__name__)
 
 
 resnet_v1_50 = _named(resnet_v1.resnet_v1_50)

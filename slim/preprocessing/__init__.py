@@ -1,6 +1,5 @@
-"""From a JPEG's bytes to what a network takes: one file per style, and the factory that names them.
+"""From the bytes of a JPEG to the input of a network: a module per preprocessing, and a factory.
 
-A style is pure functions: which window of the photograph to look at, in training and in evaluation,
-what to do with its pixels, and the same for the windows of an evaluation on 12 crops. The factory
-joins them with the decoder.
+A module consists of pure functions: the box of pixels to read, in training and in evaluation, what
+to do with these pixels, and the crops of an evaluation on 12 crops. The factory adds the decoder.
 """

@@ -1,9 +1,9 @@
 """VGG-style preprocessing (Simonyan & Zisserman, arXiv 1409.1556, section 3): keeps the aspect.
 
-Training: the shorter side resized to a random length of 256 to 512 pixels, a random square, a
-left-right flip. Evaluation: the shorter side resized to 256, the central square. Both subtract the
-mean colour. The lengths are for outputs of up to 224 pixels; for larger ones, which 2018's code
-could not cut from them, they grow in proportion.
+Training: resizes the shorter side to a random length in `SHORTER_SIDE`, takes a random square crop,
+flips at random. Evaluation: resizes the shorter side to the smallest of these lengths, takes the
+central square. Both subtract the mean colour. The lengths hold for outputs of up to 224 pixels; for
+larger ones, which the original code could not produce, they grow in proportion.
 """
 
 import tensorflow as tf
@@ -11,42 +11,43 @@ import tensorflow as tf
 from slim.preprocessing import crops
 
 MEAN_COLOUR = (123.68, 116.78, 103.94)  # red, green, blue, in 0 to 255
-SHORTER_SIDE = (256, 512)
-DESIGNED_FOR = 224
+SHORTER_SIDE = (256, 512)  # pixels
+DESIGNED_FOR = 224  # pixels
 
 
-def _shorter_side(side, height, width):
-    """`side`, grown in proportion where the output is larger than 224 pixels."""
+def _shorter_side(side: int, height: int, width: int) -> int:
+    """Returns `side`, enlarged in proportion where the output is larger than `DESIGNED_FOR`."""
     return max(side, round(side * max(height, width) / DESIGNED_FOR))
 
 
-def _resize_shorter_side(image, side):
-    """Bilinear resize of uint8 [., ., 3] so that its shorter side is `side`: float32, 0 to 255."""
+def _resize_shorter_side(image: tf.Tensor, side: tf.Tensor) -> tf.Tensor:
+    """Resizes uint8 [., ., 3] bilinearly to a shorter side of `side` pixels: float32, 0 to 255."""
     size = tf.cast(tf.shape(image)[:2], tf.float32)
     scale = tf.cast(side, tf.float32) / tf.reduce_min(size)
-    size = tf.cast(tf.math.rint(size * scale), tf.int32)
-    image = tf.expand_dims(image, 0)
-    return tf.raw_ops.ResizeBilinear(images=image, size=size)[0]
+    return crops.resize(image, tf.cast(tf.math.rint(size * scale), tf.int32))
 
 
-def training_window(shape, seed):
-    """The whole image: the square is cut after the resize. int32 [4], top, left, height, width."""
+def training_box(shape: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Returns the box of the whole image: the image is cropped after it was resized."""
     del seed
-    return evaluation_window(shape)
+    return crops.whole_box(shape)
 
 
-def evaluation_window(shape):
-    """The whole image, as `training_window`."""
-    return crops.whole_window(shape)
+def evaluation_box(shape: tf.Tensor) -> tf.Tensor:
+    """Returns the box of the whole image, as `training_box`."""
+    return crops.whole_box(shape)
 
 
-def finish_training(image, height, width, seed):
-    """Resizes, crops and flips: uint8 [., ., 3] to float32 [height, width, 3], mean subtracted.
+def finish_training(image: tf.Tensor, height: int, width: int, seed: tf.Tensor) -> tf.Tensor:
+    """Resizes the shorter side, crops at random, flips at random and subtracts the mean colour.
 
     Args:
-      image: the whole photograph.
-      height, width: of the result, in pixels.
+      image: uint8 [., ., 3], the whole image.
+      height, width: size of the result in pixels.
       seed: int32 [2].
+
+    Returns:
+      float32 [height, width, 3].
     """
     side_seed, crop_seed, flip_seed = tf.unstack(tf.random.split(seed, 3))
     shortest, longest = (_shorter_side(side, height, width) for side in SHORTER_SIDE)
@@ -57,45 +58,46 @@ def finish_training(image, height, width, seed):
     return image - tf.constant(MEAN_COLOUR)
 
 
-def finish_evaluation(image, height, width):
-    """Resizes, takes the central [height, width] and subtracts the mean colour: float32."""
+def _resize_for_evaluation(
+    image: tf.Tensor, height: int, width: int
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the resized image, float32 in 0 to 255, and its central box [height, width]."""
     image = _resize_shorter_side(image, _shorter_side(SHORTER_SIDE[0], height, width))
-    image = crops.cut(image, _central_window(image, height, width))
-    return image - tf.constant(MEAN_COLOUR)
-
-
-def _central_window(image, height, width):
-    """The central [height, width] of a resized image: int32 [4], top, left, height, width."""
     size = tf.stack([height, width])
-    return tf.concat([(tf.shape(image)[:2] - size) // 2, size], axis=0)
+    return image, tf.concat([(tf.shape(image)[:2] - size) // 2, size], axis=0)
 
 
-def evaluation_crops(image, height, width):
-    """The six crops of an image, the first as `finish_evaluation` makes it.
+def finish_evaluation(image: tf.Tensor, height: int, width: int) -> tf.Tensor:
+    """Resizes, takes the central crop and subtracts the mean colour: float32 [height, width, 3]."""
+    return crops.crop(*_resize_for_evaluation(image, height, width)) - tf.constant(MEAN_COLOUR)
 
-    Central window and corners are cut after the resize of the shorter side; the whole image is
-    resized to [height, width], whatever its aspect.
+
+def evaluation_crops(image: tf.Tensor, height: int, width: int) -> tf.Tensor:
+    """Returns the six crops of an image, of which the first is that of `finish_evaluation`.
+
+    The central crop and the corners are taken after the shorter side was resized; the whole image
+    is resized to [height, width], whatever its aspect.
 
     Args:
-      image: uint8 [., ., 3], the whole photograph.
-      height, width: of each crop, in pixels.
+      image: uint8 [., ., 3], the whole image.
+      height, width: size of each crop in pixels.
 
     Returns:
-      float32 [6, height, width, 3], mean subtracted, in the order of `crops.six_windows`.
+      float32 [6, height, width, 3], mean subtracted, in the order of `crops.six_boxes`.
     """
-    resized = _resize_shorter_side(image, _shorter_side(SHORTER_SIDE[0], height, width))
-    central = _central_window(resized, height, width)
-    *windows, _ = tf.unstack(crops.six_windows(tf.shape(resized), central))
-    cut = [crops.cut(resized, window) for window in windows]
-    whole = tf.raw_ops.ResizeBilinear(images=tf.expand_dims(image, 0), size=[height, width])[0]
-    return tf.stack([*cut, whole]) - tf.constant(MEAN_COLOUR)
+    resized, central = _resize_for_evaluation(image, height, width)
+    *boxes, _ = tf.unstack(crops.six_boxes(tf.shape(resized), central))
+    whole = crops.resize(image, [height, width])
+    return tf.stack([*(crops.crop(resized, box) for box in boxes), whole]) - tf.constant(
+        MEAN_COLOUR
+    )
 
 
-def displayable(images):
-    """What preprocessed images look like to a person: [..., 3] with the mean back, in [0, 1]."""
+def displayable(images: tf.Tensor) -> tf.Tensor:
+    """Converts preprocessed images [..., 3] to [0, 1], with the mean colour added again."""
     return (images + tf.constant(MEAN_COLOUR)) / 255.0
 
 
-def network_input(images):
-    """The inverse of `displayable`: from [0, 1] to what a network expects, [..., 3]."""
+def network_input(images: tf.Tensor) -> tf.Tensor:
+    """Converts images [..., 3] from [0, 1] to the input of networks; inverts `displayable`."""
     return images * 255.0 - tf.constant(MEAN_COLOUR)

@@ -1,32 +1,55 @@
-"""Embedded datasets: photographs that the project draws itself, so that it runs without downloads.
+"""Synthetic datasets: rendered images with which the project runs without downloads.
 
-A *domain* is one dataset, and a row of the table `DOMAINS`. Its classes belong to one or more
-*families* of drawings: a module each that says which classes there are and draws any of them. Every
-image depends on nothing but the domain's seed, the class, the split and the image's index, so a
-dataset is the same bytes on every run, by however many processes (of one version of Pillow).
+The classes of a synthetic dataset belong to one or more *families*: modules that define classes and
+render images of them. An image depends only on the seed of its dataset, the class, the split and
+its index, so that a dataset has the same bytes on every run and with any number of processes (with
+the same version of Pillow).
 
-    domains.py        the table of domains, and the families
-    writing.py        a domain on disk, in the layout of every other dataset
-    photograph.py     light, lens, sensor, JPEG: a drawn scene becomes a photograph
-    sequences.py      the classes of a family, one apart from another
+    registry.py       names, families, image counts and seeds of the datasets; plain data
+    definitions.py    descriptions of a dataset's classes, and the digest that identifies it
+    writing.py        writes a dataset to disk in the layout of every other dataset
+    camera.py         simulates light, lens, sensor and JPEG compression
+    sequences.py      endless sequences of distinct classes
     birds.py, butterflies.py, flowers.py, leaves.py
-                      nature-like families: pose and drawing
+                      natural families: pose and rendering
     bird_species.py, butterfly_species.py, flower_species.py, leaf_species.py
-                      which species there are, and their names
-    scenery.py        backgrounds, stalks, perches and leaves, for every nature-like family
+                      their species: parameters and names
+    scenery.py        backgrounds, stalks, perches and leaves for the natural families
     cars.py, aircraft.py, pots.py
-                      object-like families: view, paint and drawing
+                      man-made families: view, colours and rendering
     car_models.py, aircraft_types.py, pot_styles.py
-                      which models there are, and their names
-    surroundings.py   streets, aprons, rooms and posts, for every object-like family
-    shapes.py         curves, colours, textures and views
+                      their models, types and styles: parameters and names
+    surroundings.py   streets, aprons, rooms and occluders for the man-made families
+    shapes.py         curves, colours, noise, layers and camera views
 
-`write_domain(name, folder)` writes `images/<class folder>/<name>.jpg`, `train.txt`, `val.txt` and
-`labels.txt`, as every dataset has them, and `domain.json`, which tells a later run what it finds.
-`draw_example(name, label)` draws one of its images alone.
+`write_dataset(name, folder)` writes `images/<class folder>/<name>.jpg`, `train.txt`, `val.txt` and
+`labels.txt`, as every dataset has them, and `domain.json`, by which a later run recognises the
+dataset. `render_example(name, label)` renders a single image.
+
+Importing this package loads only the registry; the two functions import numpy and Pillow when they
+are first used.
 """
 
-from slim.synthetic.registry import DOMAINS, Domain, Union
-from slim.synthetic.writing import draw_example, write_domain
+from typing import TYPE_CHECKING, Any
 
-__all__ = ['DOMAINS', 'Domain', 'Union', 'draw_example', 'write_domain']
+from slim.synthetic.registry import DATASETS, MergedDataset, SyntheticDataset, find_dataset
+
+if TYPE_CHECKING:
+    from slim.synthetic.writing import render_example, write_dataset
+
+__all__ = [
+    'DATASETS',
+    'MergedDataset',
+    'SyntheticDataset',
+    'find_dataset',
+    'render_example',
+    'write_dataset',
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in ('render_example', 'write_dataset'):
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    import slim.synthetic.writing
+
+    return getattr(slim.synthetic.writing, name)

@@ -1,14 +1,17 @@
-"""Which birds there are: the parameters that make a species, and its name.
+"""The species of birds: their parameters and names.
 
-Species come in one endless sequence, four to a genus. A genus shares its build and its ground
-colours; its species differ in markings, as fine-grained classes do.
+Four species form a genus, which shares its build and its ground colours. The species of a genus
+differ in markings, as fine-grained classes do.
 """
 
 import dataclasses
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
+from numpy.random import Generator
 
-from slim.synthetic.sequences import Sequence
+from slim.synthetic.sequences import ClassSequence, differences, jittered_sizes
 
 SPECIES_PER_GENUS = 4
 
@@ -51,7 +54,7 @@ BUILDS = {
 
 @dataclasses.dataclass(frozen=True)
 class BirdSpecies:
-    """One species. Lengths are in lengths of the body, colours are names in `PALETTE`."""
+    """One species. Lengths are in lengths of the body; colours are names in `PALETTE`."""
 
     name: str
     noun: str
@@ -61,14 +64,14 @@ class BirdSpecies:
     beak_depth: float
     beak_curve: float
     tail_length: float
-    tail_fork: float  # above zero a notch, below zero a point
+    tail_fork: float  # notched if positive, pointed if negative
     leg_length: float
     crest: float  # zero for none
     back: str
     belly: str
     wing: str
-    cap: str  # the back's colour for none
-    throat: str  # the belly's colour for none
+    cap: str  # the colour of the back for none
+    throat: str  # the colour of the belly for none
     mark: str
     breast: str  # one of BREASTS
     mask: bool  # a dark stripe through the eye
@@ -78,34 +81,38 @@ class BirdSpecies:
     dark_beak: bool
 
 
-def _genus(number):
-    """What the species of a genus have in common, as fields of `BirdSpecies`."""
+def _genus(number: int) -> dict[str, Any]:
+    """Returns the fields of `BirdSpecies` that all species of a genus share."""
     rng = np.random.default_rng([2018, number])
-    nouns = list(BUILDS)
-    noun = nouns[number % len(nouns)]
-    shape = np.asarray(BUILDS[noun]) * np.exp(rng.normal(0, 0.05, size=7))
-    fields = ('plumpness', 'head', 'beak_length', 'beak_depth', 'beak_curve')
-    fields += ('tail_length', 'leg_length')
-    common = {field: round(float(value), 4) for field, value in zip(fields, shape, strict=True)}
-    common['noun'] = noun
-    common['back'] = str(rng.choice(BACKS))
-    common['belly'] = str(rng.choice(BELLIES))
-    return common
+    noun = list(BUILDS)[number % len(BUILDS)]
+    fields = (
+        'plumpness',
+        'head',
+        'beak_length',
+        'beak_depth',
+        'beak_curve',
+        'tail_length',
+        'leg_length',
+    )
+    sizes = jittered_sizes(rng, fields, BUILDS[noun], 0.05)
+    return {
+        **sizes,
+        'noun': noun,
+        'back': str(rng.choice(BACKS)),
+        'belly': str(rng.choice(BELLIES)),
+    }
 
 
-def _candidate(rng, number):
-    """A chance species of the genus that the number falls in, without a name yet."""
-    common = _genus(number // SPECIES_PER_GENUS)
-    fields = dict(common)
-    fields['tail_length'] = round(common['tail_length'] * float(rng.choice((0.75, 1.0, 1.4))), 4)
-    fields['beak_length'] = round(common['beak_length'] * float(rng.choice((0.85, 1.0, 1.3))), 4)
+def _candidate(rng: Generator, number: int) -> BirdSpecies:
+    """Returns a random species, without a name, of the genus that this number belongs to."""
+    fields = _genus(number // SPECIES_PER_GENUS)
+    fields['tail_length'] = round(fields['tail_length'] * float(rng.choice((0.75, 1.0, 1.4))), 4)
+    fields['beak_length'] = round(fields['beak_length'] * float(rng.choice((0.85, 1.0, 1.3))), 4)
     fields['tail_fork'] = float(rng.choice((-0.06, 0.0, 0.12)))
     fields['crest'] = float(rng.choice((0.0, 0.0, 0.0, 0.0, 0.2)))
     if rng.random() < 0.15:
         fields['belly'] = str(rng.choice(BELLIES))
-    fields['wing'] = str(
-        rng.choice((fields['back'], fields['back'], fields['back'], 'Sooty', 'Brown'))
-    )
+    fields['wing'] = str(rng.choice((*[fields['back']] * 3, 'Sooty', 'Brown')))
     fields['cap'] = str(rng.choice(CAPS)) if rng.random() < 0.55 else fields['back']
     fields['throat'] = str(rng.choice(THROATS)) if rng.random() < 0.45 else fields['belly']
     fields['mark'] = str(rng.choice(MARKS))
@@ -118,24 +125,18 @@ def _candidate(rng, number):
     return BirdSpecies(name='', **fields)
 
 
-def distance(first, second):
-    """How different two species look: about 1 for each plain difference in markings."""
-    total = 0.0
-    colours = (('back', 1.2), ('belly', 1.2), ('wing', 1.0), ('cap', 1.0), ('throat', 1.0))
-    for field, weight in colours:
-        apart = np.subtract(PALETTE[getattr(first, field)], PALETTE[getattr(second, field)])
-        total += weight * min(1.0, float(np.hypot.reduce(apart)) / 150)
-    for field, weight in (('breast', 1.0), ('mask', 0.6), ('brow', 0.5), ('wing_bars', 0.6)):
-        total += weight * (getattr(first, field) != getattr(second, field))
-    total += 0.3 * (first.pale_tail_edges != second.pale_tail_edges)
+def distance(first: BirdSpecies, second: BirdSpecies) -> float:
+    """Returns the visual difference of two species: about 1 per clearly visible marking."""
+    colours = {'back': 1.2, 'belly': 1.2, 'wing': 1.0, 'cap': 1.0, 'throat': 1.0}
+    kinds = {'breast': 1.0, 'mask': 0.6, 'brow': 0.5, 'wing_bars': 0.6, 'pale_tail_edges': 0.3}
+    sizes = {'tail_length': 1.5, 'beak_length': 1.5, 'beak_depth': 2.0}
+    total = differences(first, second, PALETTE, colours, kinds, {})
     total += 0.6 * ((first.crest > 0) != (second.crest > 0))
-    for field, weight in (('tail_length', 1.5), ('beak_length', 1.5), ('beak_depth', 2.0)):
-        total += weight * abs(np.log(getattr(first, field) / getattr(second, field)))
-    return total
+    return total + differences(first, second, PALETTE, {}, {}, sizes)
 
 
-def _descriptions(species):
-    """What one would call a species by, the most striking first."""
+def _descriptions(species: BirdSpecies) -> Iterator[str]:
+    """Yields words that describe a species, the most striking first."""
     ground = (species.back, species.belly)
     if species.crest:
         yield 'Crested'
@@ -158,11 +159,12 @@ def _descriptions(species):
     yield f'{species.back}-backed'
 
 
-def _name(species, number, taken):
-    """A common name nobody has yet: one description and the noun, or two and the noun."""
+def _name(species: BirdSpecies, number: int, taken: set[str]) -> str:
+    """Returns a name that is not taken: one or two descriptions and the noun."""
     words = list(_descriptions(species))
-    # Start at another of the striking features with each species, for variety.
-    words = words[number % min(3, len(words)) :] + words[: number % min(3, len(words))]
+    # Consecutive species start at different striking features, for variety.
+    first = number % min(3, len(words))
+    words = words[first:] + words[:first]
     pairs = [f'{first} {second}' for first in (species.back, species.belly) for second in words]
     for title in words + pairs:
         if f'{title} {species.noun}' not in taken:
@@ -170,4 +172,4 @@ def _name(species, number, taken):
     return f'{words[0]} {species.noun} of the {number + 1}th Isle'
 
 
-species = Sequence([2018, 6193], _candidate, distance, _name)
+species = ClassSequence([2018, 6193], _candidate, distance, _name)

@@ -1,15 +1,17 @@
-"""Which butterflies there are: the parameters that make a species, and its name.
+"""The species of butterflies: their parameters and names.
 
-Four species make a genus, which shares the outline of the wings and mostly their ground colour;
-its species differ in bands, borders, spots, eye-spots, veins and tails.
+Four species form a genus, which shares the outline of the wings and mostly their ground colour. The
+species of a genus differ in bands, borders, spots, eye-spots, veins and tails.
 """
 
 import dataclasses
 import functools
+from typing import Any
 
 import numpy as np
+from numpy.random import Generator
 
-from slim.synthetic.sequences import Sequence, common_name, differences
+from slim.synthetic.sequences import ClassSequence, common_name, differences, other_colour
 
 SPECIES_PER_GENUS = 4
 
@@ -37,8 +39,8 @@ BAND_KINDS = ('none', 'straight', 'slanting', 'rayed')
 SPOT_KINDS = ('plain', 'spotted', 'chequered', 'beaded')
 EYE_KINDS = ('none', 'apical', 'hind', 'four', 'row')
 
-# noun: length of the forewing, how far its rear corner is out, how full or hollow its margin is,
-# length of the hindwing, how full its margin is, scallops, tail
+# noun: length of the forewing, distance of its rear corner, convexity of its margin (negative if
+#       concave), length of the hindwing, convexity of its margin, scallops, tail
 BUILDS = {
     'Fritillary': (0.98, 0.66, 0.05, 0.66, 0.10, 0.035, 0.0),
     'Swallowtail': (1.05, 0.60, 0.00, 0.68, 0.04, 0.030, 0.34),
@@ -53,21 +55,21 @@ BUILDS = {
 
 @dataclasses.dataclass(frozen=True)
 class ButterflySpecies:
-    """One species. Lengths are about those of a forewing, colours are names in `PALETTE`."""
+    """One species. A typical forewing has length 1; colours are names in `PALETTE`."""
 
     name: str
     noun: str
     fore: float  # length of the forewing
-    rear: float  # of its margin towards the hindwing, in lengths of the forewing
-    bulge: float  # of its margin, below zero hollow
+    rear: float  # length of its margin towards the hindwing, in lengths of the forewing
+    bulge: float  # convexity of its margin, concave if negative
     hind: float  # length of the hindwing
-    hind_bulge: float
+    hind_bulge: float  # convexity of its margin
     scallops: float  # depth; zero for none
     tail: float  # zero for none
     ground: str
     hind_ground: str
     border: str
-    border_width: float  # in lengths of the wing; hardly seen below 0.05
+    border_width: float  # in lengths of the wing; hardly visible below 0.05
     border_spots: bool
     bands: str  # one of BAND_KINDS
     band: str
@@ -79,11 +81,10 @@ class ButterflySpecies:
     dark_base: bool
 
 
-def _genus(number):
-    """What the species of a genus have in common, as fields of `ButterflySpecies`."""
+def _genus(number: int) -> dict[str, Any]:
+    """Returns the fields of `ButterflySpecies` that all species of a genus share."""
     rng = np.random.default_rng([2020, number])
-    nouns = list(BUILDS)
-    noun = nouns[number % len(nouns)]
+    noun = list(BUILDS)[number % len(BUILDS)]
     fore, rear, bulge, hind, hind_bulge, scallops, tail = BUILDS[noun]
     fore, rear, hind = np.array([fore, rear, hind]) * np.exp(rng.normal(0, 0.04, size=3))
     return {
@@ -100,8 +101,8 @@ def _genus(number):
     }
 
 
-def _candidate(rng, number):
-    """A chance species of the genus that the number falls in, without a name yet."""
+def _candidate(rng: Generator, number: int) -> ButterflySpecies:
+    """Returns a random species, without a name, of the genus that this number belongs to."""
     fields = _genus(number // SPECIES_PER_GENUS)
     fields['rear'] = round(fields['rear'] * float(rng.choice((0.85, 1.0, 1.15))), 4)
     fields['hind'] = round(fields['hind'] * float(rng.choice((0.85, 1.0, 1.15))), 4)
@@ -116,9 +117,9 @@ def _candidate(rng, number):
     fields['border_width'] = float(rng.choice((0.04, 0.1, 0.2)))
     fields['border_spots'] = fields['border_width'] > 0.05 and bool(rng.random() < 0.5)
     fields['bands'] = str(rng.choice(BAND_KINDS))
-    fields['band'] = str(rng.choice([colour for colour in BANDS if colour != ground]))
+    fields['band'] = other_colour(rng, BANDS, ground)
     fields['spots'] = str(rng.choice(SPOT_KINDS))
-    fields['spot'] = str(rng.choice([colour for colour in SPOTS if colour != ground]))
+    fields['spot'] = other_colour(rng, SPOTS, ground)
     fields['eyes'] = str(rng.choice(EYE_KINDS, p=(0.36, 0.16, 0.16, 0.16, 0.16)))
     fields['tip'] = str(rng.choice(TIPS)) if rng.random() < 0.3 else ground
     fields['dark_veins'] = bool(rng.random() < 0.35)
@@ -142,8 +143,8 @@ _looks = functools.partial(
 )
 
 
-def distance(first, second):
-    """How different two species look: about 1 for each plain difference in markings."""
+def distance(first: ButterflySpecies, second: ButterflySpecies) -> float:
+    """Returns the visual difference of two species: about 1 per clearly visible marking."""
     total = _looks(first, second)
     total += 2 * abs(first.bulge - second.bulge) + 2 * abs(first.tail - second.tail)
     total += 0.4 * ((first.scallops > 0) != (second.scallops > 0))
@@ -154,7 +155,7 @@ def distance(first, second):
     return total
 
 
-def _name(one, number, taken):
+def _name(one: ButterflySpecies, number: int, taken: set[str]) -> str:
     words = []
     if one.tip != one.ground:
         words.append(f'{one.tip}-tipped')
@@ -178,4 +179,4 @@ def _name(one, number, taken):
     return common_name(words, one.noun, number, taken)
 
 
-species = Sequence([2020, 6193], _candidate, distance, _name)
+species = ClassSequence([2020, 6193], _candidate, distance, _name)

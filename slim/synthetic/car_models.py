@@ -1,23 +1,28 @@
-"""Which cars there are: the parameters that make a model, and its name.
+"""The models of cars: their parameters and names.
 
-Models come in one endless sequence, four to a genus. A genus shares its maker and its build; its
-models differ in what is fitted: windows, wheels, lamps, grille, stripes, roof. Paint is chance.
+Four models form a genus, which shares its maker and the shape of its body. The models of a genus
+differ in windows, wheels, lamps, grille, stripes and roof. The colours of the paint are random.
 """
 
 import dataclasses
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
+from numpy.random import Generator
 
-from slim.synthetic.sequences import Sequence, common_name
+from slim.synthetic.sequences import ClassSequence, common_name, differences, jittered_sizes
 
 MODELS_PER_GENUS = 4
 
-MAKERS = ('Corvano', 'Halmere', 'Tarnley', 'Ostrevo', 'Brenwick', 'Lumaro', 'Quendal', 'Sarvik')
-MAKERS += ('Pelorin', 'Drayholm', 'Vintara', 'Mossfeld', 'Ebbing', 'Karsova', 'Wendrell')
+MAKERS = [
+    'Corvano', 'Halmere', 'Tarnley', 'Ostrevo', 'Brenwick', 'Lumaro', 'Quendal', 'Sarvik',
+    'Pelorin', 'Drayholm', 'Vintara', 'Mossfeld', 'Ebbing', 'Karsova', 'Wendrell',
+]  # fmt: skip
 
-# Lengths in lengths of the car, x ahead from its middle, y up from the ground.
+# Lengths are in lengths of the car; x points ahead from its middle, y up from the ground.
 # noun: foot of the windscreen, front and rear end of the roof, foot of the rear window (x);
-#       roof, waist, nose, tail (y); how many side windows there may be
+#       roof, waist, nose, tail (y); possible numbers of side windows
 BODIES = {
     'Saloon': ((0.21, 0.06, -0.19, -0.34, 0.335, 0.22, 0.185, 0.225), (2, 3)),
     'Van': ((0.37, 0.25, -0.48, -0.497, 0.44, 0.235, 0.19, 0.235), (1, 2, 4)),
@@ -41,21 +46,21 @@ CHOICES = {
 
 @dataclasses.dataclass(frozen=True)
 class CarModel:
-    """One model. Lengths are in lengths of the car; words are of `CHOICES`."""
+    """One model. Lengths are in lengths of the car; strings are options of `CHOICES`."""
 
     name: str
     maker: str
     noun: str
-    screen: float  # where the windscreen meets the bonnet, ahead of the middle
+    screen: float  # junction of windscreen and bonnet, ahead of the middle
     roof_front: float
     roof_rear: float
-    rear_window: float  # where the rear window meets the tail
-    roof: float  # heights above the ground
+    rear_window: float  # junction of rear window and tail
+    roof: float  # this and the next three: heights above the ground
     waist: float
     nose: float
     tail: float
     wheel_radius: float
-    windows: int  # on each side
+    windows: int  # per side
     wheel: str
     front_lamp: str
     grille: str
@@ -65,19 +70,17 @@ class CarModel:
     trim: str
 
 
-def _genus(number):
-    """What the models of a genus have in common, as fields of `CarModel`."""
+def _genus(number: int) -> dict[str, Any]:
+    """Returns the fields of `CarModel` that all models of a genus share."""
     rng = np.random.default_rng([1908, number])
     noun = list(BODIES)[number % len(BODIES)]
-    shape, _ = BODIES[noun]
     fields = ('screen', 'roof_front', 'roof_rear', 'rear_window', 'roof', 'waist', 'nose', 'tail')
-    shape = np.asarray(shape) * np.exp(rng.normal(0, 0.02, size=8))
-    common = {field: round(float(value), 4) for field, value in zip(fields, shape, strict=True)}
-    return {'maker': MAKERS[number % len(MAKERS)], 'noun': noun, **common}
+    sizes = jittered_sizes(rng, fields, BODIES[noun][0], 0.02)
+    return {'maker': MAKERS[number % len(MAKERS)], 'noun': noun, **sizes}
 
 
-def _candidate(rng, number):
-    """A chance model of the genus that the number falls in, without a name yet."""
+def _candidate(rng: Generator, number: int) -> CarModel:
+    """Returns a random model, without a name, of the genus that this number belongs to."""
     fields = _genus(number // MODELS_PER_GENUS)
     fields['roof'] = round(fields['roof'] * float(rng.choice((0.95, 1.0, 1.06))), 4)
     fields['wheel_radius'] = float(rng.choice((0.062, 0.07, 0.079)))
@@ -87,20 +90,18 @@ def _candidate(rng, number):
     return CarModel(name='', **fields)
 
 
-def distance(first, second):
-    """How different two models look: about 1 for each plain difference."""
-    total = 0.0
-    weights = (('windows', 0.8), ('wheel', 0.8), ('front_lamp', 0.5), ('grille', 0.5))
-    weights += (('rear_lamp', 0.4), ('stripe', 1.2), ('roof_kit', 0.9), ('trim', 0.7))
-    for field, weight in weights:
-        total += weight * (getattr(first, field) != getattr(second, field))
+def distance(first: CarModel, second: CarModel) -> float:
+    """Returns the visual difference of two models: about 1 per clearly visible difference."""
+    kinds = {'windows': 0.8, 'wheel': 0.8, 'front_lamp': 0.5, 'grille': 0.5}
+    kinds |= {'rear_lamp': 0.4, 'stripe': 1.2, 'roof_kit': 0.9, 'trim': 0.7}
+    total = differences(first, second, {}, {}, kinds, {})
     for field in ('screen', 'roof_front', 'roof_rear', 'rear_window', 'roof', 'waist'):
         total += 6 * abs(getattr(first, field) - getattr(second, field))
     return total + 20 * abs(first.wheel_radius - second.wheel_radius)
 
 
-def _descriptions(model):
-    """What one would call a model by, the most striking first."""
+def _descriptions(model: CarModel) -> Iterator[str]:
+    """Yields words that describe a model, the most striking first."""
     stripes = {'sill': 'Sill-line', 'belt': 'Belt-line', 'pair': 'Twin-stripe'}
     stripes |= {'sash': 'Sash', 'two-tone': 'Two-tone'}
     if model.stripe != 'none':
@@ -111,13 +112,13 @@ def _descriptions(model):
     if model.trim != 'plain':
         yield {'clad': 'Clad', 'bright': 'Bright'}[model.trim]
     yield f'{model.front_lamp.title()}-lamp'
-    yield f'{model.wheel.capitalize()}'
+    yield model.wheel.capitalize()
     yield f'{model.windows * 2}-light'
 
 
-def _name(model, number, taken):
+def _name(model: CarModel, number: int, taken: set[str]) -> str:
     words = list(_descriptions(model))
     return common_name(words, model.noun, number, taken, turns=3, before=(model.maker,))
 
 
-species = Sequence([1908, 1806], _candidate, distance, _name)
+species = ClassSequence([1908, 1806], _candidate, distance, _name)

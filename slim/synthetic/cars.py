@@ -1,41 +1,49 @@
-"""The family of cars: a car of a given model, painted, turned and parked by chance.
+"""Renders cars: a parked car of a given model from a random viewpoint.
 
-What tells a model lies in its parameters (`car_models.py`); paint, view, place, light, the street
-behind it and what hides a part of it are left to chance.
+Models differ only in their parameters (`car_models.py`). Colours, view, position, light, street and
+occlusion are random.
 """
 
-import numpy as np
-from PIL import ImageDraw
+from typing import Any
 
-from slim.synthetic.car_models import species
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import ArrayLike
+from PIL import Image
+from PIL.ImageDraw import Draw, ImageDraw
+
+from slim.synthetic.car_models import CarModel, species
 from slim.synthetic.shapes import (
     SUPERSAMPLING,
+    Brush,
+    Colour,
+    Colours,
     View,
+    blend,
     cast_shadow,
     choose,
-    clear_layer,
-    cloudy,
-    corners,
-    ink,
-    lay_over,
-    mix,
-    ring,
-    vary,
+    circle,
+    composite,
+    jitter,
+    smooth_noise,
+    transparent_layer,
 )
-from slim.synthetic.surroundings import hide_a_little, street
+from slim.synthetic.surroundings import occlude, street
 
-REVISION = 1  # raise it when the same model is drawn differently
-__all__ = ['REVISION', 'draw', 'species']
+REVISION = 1  # to be raised whenever the same model is rendered differently
+__all__ = ['REVISION', 'render', 'species']
 
-PAINTS = ((226, 226, 222), (168, 172, 176), (58, 60, 66), (168, 40, 38), (44, 76, 134))
-PAINTS += ((40, 92, 74), (218, 176, 60), (190, 172, 142), (92, 124, 150), (124, 60, 70))
+PAINTS = [
+    (226, 226, 222), (168, 172, 176), (58, 60, 66), (168, 40, 38), (44, 76, 134),
+    (40, 92, 74), (218, 176, 60), (190, 172, 142), (92, 124, 150), (124, 60, 70),
+]  # fmt: skip
 RUBBER, CHROME, LAMP = (30, 30, 32), (206, 208, 210), (240, 238, 222)
 HALF_WIDTH, SILL = 0.2, 0.055  # in lengths of the car
 AXLES = (0.32, -0.31)
 
 
-def _view(rng, width, height):
-    """A chance view of any car whose middle stands on the ground at the view's origin."""
+def _sample_view(rng: Generator, width: int, height: int) -> View:
+    """Samples the view of a car; its origin is the ground below the middle of the car."""
     yaw = rng.uniform(8, 40) * (-1 if rng.random() < 0.65 else 1)
     scale = min(width / 1.12, height / 0.66) * rng.uniform(0.74, 1.06)
     slack = np.maximum(0, (width - 1.05 * scale, height - 0.55 * scale)) / 2
@@ -45,54 +53,48 @@ def _view(rng, width, height):
     return View(yaw, pitch, roll, facing, scale, origin, rng.uniform(0.05, 0.3))
 
 
-def _individual(rng):
-    """The colours of one car, by the part they are for."""
-    paint = vary(rng, choose(rng, PAINTS), 0.12)
+def _sample_colours(rng: Generator) -> dict[str, Any]:
+    """Samples the colours of one car, and the reflection of the sky as a fraction."""
+    paint = jitter(rng, choose(rng, PAINTS), 0.12)
     pale = (226, 224, 216) if paint.mean() < 150 else (52, 54, 60)
-    second = vary(rng, choose(rng, (pale, pale, (196, 60, 50), (222, 184, 70))), 0.1)
-    if np.abs(second - paint).max() < 70:  # a stripe can always be seen
-        second = vary(rng, pale, 0.05)
+    second = jitter(rng, choose(rng, (pale, pale, (196, 60, 50), (222, 184, 70))), 0.1)
+    if np.abs(second - paint).max() < 70:  # stripes must be visible
+        second = jitter(rng, pale, 0.05)
     return {
         'paint': paint,
         'second': second,
-        'glass': vary(rng, (46, 56, 66), 0.18),
-        'rim': vary(rng, (186, 188, 190), 0.08),
+        'glass': jitter(rng, (46, 56, 66), 0.18),
+        'rim': jitter(rng, (186, 188, 190), 0.08),
         'sky': rng.uniform(0.15, 0.55),
     }
 
 
-class _Car:
-    """A brush that draws on the surfaces of one car."""
+class _Car(Brush):
+    """Draws on the surfaces of one car."""
 
-    def __init__(self, draw, view, model):
-        self.draw, self.view, self.model = draw, view, model
+    def __init__(self, draw: ImageDraw, view: View, model: CarModel) -> None:
+        super().__init__(draw, view)
+        self.model = model
 
-    def depth(self, height):
-        """Half the width of the body at a height: the cabin leans inwards."""
+    def depth(self, height: ArrayLike) -> np.ndarray:
+        """Returns half the width of the body at a height: the cabin tapers to the top."""
         model = self.model
         lean = (np.asarray(height) - model.waist) / (model.roof - model.waist)
         return HALF_WIDTH * (1 - 0.2 * np.clip(lean, 0, 1) ** 1.2)
 
-    def side(self, points, out=0.0):
-        """Canvas points of points (x, y) on the near side."""
+    def side(self, points: ArrayLike) -> np.ndarray:
+        """Maps points [n, 2] (x, y) on the near side to the canvas."""
         x, y = np.asarray(points, dtype=np.float64).T
-        return self.view(np.stack([x, y, self.depth(y) + out], axis=1))
+        return self.view(np.stack([x, y, self.depth(y)], axis=1))
 
-    def fill(self, points, colour, gain=1.0):
-        self.draw.polygon(corners(points), fill=ink(colour, gain))
-
-    def stroke(self, points, colour, thick, gain=1.0):
-        width = self.view.pixels(thick)
-        self.draw.line(corners(points), fill=ink(colour, gain), width=width, joint='curve')
-
-    def end(self, x, box):
-        """Canvas points of a box (z0, y0, z1, y1) on the upright face at x."""
+    def end(self, x: float, box: tuple[float, float, float, float]) -> np.ndarray:
+        """Returns the canvas points of a box (z0, y0, z1, y1) on the vertical plane at x."""
         z0, y0, z1, y1 = box
         return self.view([[x, y0, z0], [x, y0, z1], [x, y1, z1], [x, y1, z0]])
 
 
-def _profile(model):
-    """The side's outline from the nose's foot over the roof to the tail's: points [9, 2]."""
+def _profile(model: CarModel) -> np.ndarray:
+    """Returns the outline [9, 2] of the side from the front bumper over the roof to the rear."""
     lift = SILL + (0.03 if model.trim == 'clad' else 0)
     points = [[0.495, lift], [0.5, model.nose - 0.03], [0.475, model.nose]]
     points += [[model.screen, model.waist + 0.012], [model.roof_front, model.roof]]
@@ -101,19 +103,19 @@ def _profile(model):
     return np.array(points)
 
 
-def _rounded(points):
-    """The open outline with its corners cut: a segment of each side, then one of each corner."""
+def _rounded(points: np.ndarray) -> np.ndarray:
+    """Cuts the corners of an open outline: sides and cut corners alternate in the result."""
     first, last = points[:-1], points[1:]
-    cut = np.stack([mix(first, last, 0.1), mix(first, last, 0.9)], axis=1).reshape(-1, 2)
+    cut = np.stack([blend(first, last, 0.1), blend(first, last, 0.9)], axis=1).reshape(-1, 2)
     return np.concatenate([points[:1], cut[1:-1], points[-1:]])
 
 
-def _draw_wheel(car, axle, near, colours, turned):
+def _draw_wheel(car: _Car, axle: float, near: bool, colours: Colours, turned: float) -> None:
     model, radius = car.model, car.model.wheel_radius
     z, hub = (HALF_WIDTH + 0.004) * (1 if near else -1), np.array([axle, radius])
 
-    def disc(size, depth=z, count=20):
-        points = ring(radius * size, count) + hub
+    def disc(size: float, depth: float = z, count: int = 20) -> np.ndarray:
+        points = circle(radius * size, count) + hub
         return car.view(np.column_stack([points, np.full(count, depth)]))
 
     for depth in np.linspace(z - 0.07 * np.sign(z), z, 3):
@@ -126,8 +128,7 @@ def _draw_wheel(car, axle, near, colours, turned):
     spokes = {'five-spoke': (5, 0.2), 'many-spoke': (11, 0.085), 'cross': (4, 0.3)}
     if model.wheel in spokes:
         count, thick = spokes[model.wheel]
-        angles = np.arange(count) * 2 * np.pi / count + turned
-        for angle in angles:
+        for angle in np.arange(count) * 2 * np.pi / count + turned:
             end = hub + 0.66 * radius * np.array([np.cos(angle), np.sin(angle)])
             line = car.view(np.column_stack([[hub, end], [z, z]]))
             car.stroke(line, rim, thick * radius)
@@ -136,14 +137,14 @@ def _draw_wheel(car, axle, near, colours, turned):
         for angle in np.arange(8) * np.pi / 4 + turned:
             spot = hub + 0.44 * radius * np.array([np.cos(angle), np.sin(angle)])
             spot = car.view([[*spot, z]])
-            car.fill(ring(0.13 * radius * car.view.scale, 8) + spot, RUBBER)
+            car.fill(circle(0.13 * radius * car.view.scale, 8) + spot, RUBBER)
     outline = disc(0.68)
     car.stroke(np.concatenate([outline, outline[:1]]), rim, 0.009, 1.05)
     car.fill(disc(0.18), rim, 1.2 if model.wheel != 'disc' else 0.6)
 
 
-def _draw_shell(car, colours, front):
-    """The faces that run across the car: bonnet, screens, roof, tail; the near ones win."""
+def _draw_shell(car: _Car, colours: Colours, front: bool) -> None:
+    """Draws the faces that run across the car (bonnet, screens, roof, tail) from far to near."""
     model, outline = car.model, _rounded(_profile(car.model))
     across = car.depth(outline[:, 1])
     near = np.column_stack([outline, across])
@@ -157,7 +158,8 @@ def _draw_shell(car, colours, front):
         quad = np.concatenate([near[strip : strip + 2], far[strip : strip + 2][::-1]])
         # Even strips are the sides of the outline, odd ones its corners.
         side = strip // 2 if strip % 2 == 0 else -1
-        colour, gain = colours['paint'], 0.84 + 0.3 * max(normal[1], 0)
+        colour: Colour = colours['paint']
+        gain = 0.84 + 0.3 * max(normal[1], 0)
         if side == 4 and model.roof_kit == 'dark':
             colour, gain = RUBBER, 1.4
         if model.noun == 'Pickup' and side == 6:
@@ -168,7 +170,7 @@ def _draw_shell(car, colours, front):
             glass = middle + (quad - middle) * (0.9, 0.86, 0.86)
             car.fill(car.view(glass), colours['glass'])
             gleam = glass * (1, 1, 0.35) + (0, 0, 0.06)
-            car.fill(car.view(gleam), mix(colours['glass'], (200, 216, 226), colours['sky']))
+            car.fill(car.view(gleam), blend(colours['glass'], (200, 216, 226), colours['sky']))
         if side in (2, 4) and model.stripe == 'pair':
             for z in (0.07, -0.07):
                 band = quad * (1, 1, 0)
@@ -176,11 +178,17 @@ def _draw_shell(car, colours, front):
                 car.fill(car.view(band), colours['second'], gain)
 
 
-def _draw_front(car, colours):
+def _bumper(model: CarModel, colours: Colours) -> tuple[Colour, float]:
+    """Returns colour and gain of the bumpers."""
+    if model.trim == 'plain':
+        return colours['paint'], 0.7
+    return (RUBBER, 1.4) if model.trim == 'clad' else (CHROME, 1.0)
+
+
+def _draw_front(car: _Car, colours: Colours) -> None:
     model, x = car.model, 0.502
     low, high = SILL + 0.045, model.nose - 0.035
-    bumper = {'plain': (colours['paint'], 0.7), 'clad': (RUBBER, 1.4), 'bright': (CHROME, 1.0)}
-    car.fill(car.end(x, (-0.195, low - 0.03, 0.195, low)), *bumper[model.trim])
+    car.fill(car.end(x, (-0.195, low - 0.03, 0.195, low)), *_bumper(model, colours))
     across = {'bars': 0.105, 'slats': 0.105, 'small': 0.05, 'full': 0.185, 'none': 0.0}
     wide = across[model.grille]
     if wide:
@@ -197,7 +205,7 @@ def _draw_front(car, colours):
         if model.front_lamp in ('round', 'twin'):
             size = 0.038 if model.front_lamp == 'round' else 0.027
             for radius, colour in ((size + 0.008, CHROME), (size, LAMP)):
-                lamp = ring(radius, 12) + (middle, z)
+                lamp = circle(radius, 12) + (middle, z)
                 car.fill(car.view(np.column_stack([np.full(12, x), lamp])), colour)
         else:
             tall, wide = (0.03, 0.04) if model.front_lamp == 'square' else (0.011, 0.06)
@@ -205,14 +213,13 @@ def _draw_front(car, colours):
     car.fill(car.end(x, (-0.05, low - 0.03, 0.05, low)), (222, 220, 206))
 
 
-def _draw_rear(car, colours):
+def _draw_rear(car: _Car, colours: Colours) -> None:
     model, x = car.model, -0.502
     low, high, red = SILL + 0.05, model.tail - 0.03, (176, 32, 30)
-    bumper = {'plain': (colours['paint'], 0.7), 'clad': (RUBBER, 1.4), 'bright': (CHROME, 1.0)}
-    car.fill(car.end(x, (-0.195, low - 0.035, 0.195, low)), *bumper[model.trim])
+    car.fill(car.end(x, (-0.195, low - 0.035, 0.195, low)), *_bumper(model, colours))
     for sign in (-1, 1):
         if model.rear_lamp == 'round':
-            lamp = ring(0.03, 12) + (high - 0.015, 0.15 * sign)
+            lamp = circle(0.03, 12) + (high - 0.015, 0.15 * sign)
             car.fill(car.view(np.column_stack([np.full(12, x), lamp])), red)
         else:
             upright = model.rear_lamp == 'upright'
@@ -221,23 +228,24 @@ def _draw_rear(car, colours):
     car.fill(car.end(x, (-0.055, low + 0.02, 0.055, low + 0.055)), (222, 220, 206))
 
 
-def _draw_side(car, colours):
-    """The near side: paint and its gloss, stripes, cladding, doors."""
+def _draw_side(car: _Car, colours: Colours) -> None:
+    """Draws the near side: paint with its gloss, stripes, cladding, doors."""
     model, paint = car.model, colours['paint']
     outline = _rounded(_profile(model))
     car.fill(car.side(outline), paint)
     waist, base = model.waist, outline[0, 1]
     middle = (waist + base) / 2
-    ends = np.array([0.497, -0.495])
 
-    def belt(low, high, colour, gain=1.0, start=ends[0], stop=ends[1]):
-        front = min(start, ends[0])
+    def belt(
+        low: float, high: float, colour: Colour, gain: float = 1.0, stop: float = -0.495
+    ) -> None:
+        front = 0.497
         points = [[front, low], [front, min(high, model.nose - 0.02)], [front - 0.05, high]]
         car.fill(car.side([*points, [stop, high], [stop, low]]), colour, gain)
 
     belt(base, middle - 0.03, paint, 0.72)
     belt(middle - 0.03, middle - 0.012, paint, 0.86)
-    shine = mix(paint, (236, 240, 244), colours['sky'])
+    shine = blend(paint, (236, 240, 244), colours['sky'])
     belt(waist - 0.035, waist - 0.018, shine, stop=-0.485)
     second = colours['second']
     if model.stripe == 'two-tone':
@@ -261,7 +269,7 @@ def _draw_side(car, colours):
     for x in doors[1:]:
         handle = car.side([[x + 0.02, waist - 0.03], [x + 0.06, waist - 0.03]])
         car.stroke(handle, CHROME if model.trim == 'bright' else RUBBER, 0.011)
-    # The lamps reach round the corners.
+    # The lamps extend around the corners.
     lamp = [[0.497, model.nose - 0.035], [0.465, model.nose - 0.035], [0.47, model.nose - 0.06]]
     if model.front_lamp in ('square', 'slit'):
         car.fill(car.side([*lamp, [0.497, model.nose - 0.07]]), LAMP)
@@ -272,8 +280,8 @@ def _draw_side(car, colours):
         car.fill(car.side(tail), (176, 32, 30))
 
 
-def _draw_windows(car, colours):
-    """The side windows: one band of glass, parted by pillars."""
+def _draw_windows(car: _Car, colours: Colours) -> None:
+    """Draws the side windows: one band of glass, divided by pillars."""
     model, glass = car.model, colours['glass']
     low, high = model.waist + 0.008, model.roof - 0.032
     lean_front = (model.screen - model.roof_front) * 0.9
@@ -281,7 +289,7 @@ def _draw_windows(car, colours):
     front, rear = model.screen - 0.035, model.rear_window + 0.04
     if model.noun in ('Saloon', 'Coupe', 'Hatchback', 'Minicar'):
         rear += 0.03
-    if model.windows == 1:  # behind the door is a panel
+    if model.windows == 1:  # there is a panel behind the door
         rear, lean_rear = max(rear, (model.screen + model.roof_rear) / 2 - 0.09), lean_rear * 0.3
     band = np.array([[front, low], [front - lean_front, high]])
     band = np.concatenate([band, [[rear + lean_rear, high], [rear, low]]])
@@ -289,18 +297,18 @@ def _draw_windows(car, colours):
     rim = (CHROME, 0.95) if model.trim == 'bright' else (RUBBER, 0.9)
     car.fill(car.side(frame), *rim)
     car.fill(car.side(band), glass)
-    gleam = mix(glass, (206, 220, 230), colours['sky'])
+    gleam = blend(glass, (206, 220, 230), colours['sky'])
     for start in (0.12, 0.55):
-        share = np.array([start, start + 0.02, start + 0.16, start + 0.1])[:, None]
-        lower, upper = mix(band[:1], band[3:], share), mix(band[1:2], band[2:3], share)
+        along = np.array([start, start + 0.02, start + 0.16, start + 0.1])[:, None]
+        lower, upper = blend(band[:1], band[3:], along), blend(band[1:2], band[2:3], along)
         car.fill(car.side([lower[0], upper[1], upper[2], lower[3]]), gleam)
     for part in range(1, model.windows):
-        share = part / model.windows
-        pillar = [mix(band[0], band[3], share), mix(band[1], band[2], share)]
+        fraction = part / model.windows
+        pillar = [blend(band[0], band[3], fraction), blend(band[1], band[2], fraction)]
         car.stroke(car.side(pillar), colours['paint'], 0.024, 0.9)
 
 
-def _draw_roof_kit(car, colours):
+def _draw_roof_kit(car: _Car, colours: Colours) -> None:
     model = car.model
     start, end, top = model.roof_front - 0.02, model.roof_rear + 0.02, model.roof
     across = float(car.depth(top))
@@ -324,20 +332,20 @@ def _draw_roof_kit(car, colours):
         car.stroke(car.view([[x, y - 0.05, z], [x, y, z]]), RUBBER, 0.018)
 
 
-def draw(model, rng, width, height):
-    """A sharp RGB image, `width` by `height`, of a car of the model `model`, a `CarModel`."""
-    large = (width * SUPERSAMPLING, height * SUPERSAMPLING)
-    view, colours = _view(rng, *large), _individual(rng)
+def render(model: CarModel, rng: Generator, width: int, height: int) -> Image.Image:
+    """Renders a sharp RGB image, `width` x `height`, of a car of the model `model`."""
+    canvas_size = (width * SUPERSAMPLING, height * SUPERSAMPLING)
+    view, colours = _sample_view(rng, *canvas_size), _sample_colours(rng)
     scene = street(rng, width, height, view.origin[1] / SUPERSAMPLING)
     turned, sun = rng.uniform(0, 2 * np.pi), rng.uniform(-0.12, 0.12)
-    light = 1 + 0.08 * cloudy(rng, width, height, width / 4, height / 8)
+    light = 1 + 0.08 * smooth_noise(rng, width, height, width / 4, height / 8)
 
     under = np.array([[0.53, 0, 0.24], [0.53, 0, -0.2], [-0.53, 0, -0.2], [-0.53, 0, 0.24]])
     shadow = view(under + (sun, 0, 0)) / SUPERSAMPLING
     cast_shadow(scene, shadow, 0.75, 0.025 * view.scale)
 
-    figure = clear_layer(large)
-    car = _Car(ImageDraw.Draw(figure), view, model)
+    subject = transparent_layer(canvas_size)
+    car = _Car(Draw(subject), view, model)
     front = view.yaw < 0
     for axle in AXLES:
         _draw_wheel(car, axle, False, colours, turned)
@@ -350,10 +358,10 @@ def draw(model, rng, width, height):
     _draw_windows(car, colours)
     _draw_roof_kit(car, colours)
     for axle in AXLES:
-        arch = ring(model.wheel_radius * 1.2) + (axle, model.wheel_radius)
+        arch = circle(model.wheel_radius * 1.2) + (axle, model.wheel_radius)
         if model.trim == 'clad':
             car.fill(car.side(arch + (0, 0.012)), RUBBER, 1.5)
         car.fill(car.side(np.maximum(arch, (-1, SILL - 0.01))), RUBBER, 0.5)
         _draw_wheel(car, axle, True, colours, turned)
-    scene = lay_over(scene, figure, light)
-    return hide_a_little(rng, scene, ('post', 'bollard', 'box'))
+    scene = composite(scene, subject, light)
+    return occlude(rng, scene, ('post', 'bollard', 'box'))

@@ -1,15 +1,17 @@
-"""Which flowers there are: the parameters that make a species, and its name.
+"""The species of flowers: their parameters and names.
 
-Four species make a genus, which shares the build of its flowers and mostly their ground colour;
-its species differ in the number and the tips of the petals, in markings and in the centre.
+Four species form a genus, which shares the build of its flowers and mostly their ground colour. The
+species of a genus differ in the number and the tips of the petals, in markings and in the centre.
 """
 
 import dataclasses
 import functools
+from typing import Any
 
 import numpy as np
+from numpy.random import Generator
 
-from slim.synthetic.sequences import Sequence, common_name, differences
+from slim.synthetic.sequences import ClassSequence, common_name, differences, other_colour
 
 SPECIES_PER_GENUS = 4
 
@@ -35,8 +37,8 @@ TIPS = ('round', 'pointed', 'notched', 'fringed')
 PATTERNS = ('plain', 'striped', 'spotted', 'blotched', 'tipped', 'edged', 'zoned')
 HEARTS = ('disc', 'stamens', 'star', 'eye')
 
-# noun: numbers of petals to choose from, petal width (half, in lengths of a petal), circles of
-# petals, tip, size of the centre, kind of centre, whether it is a face with a lip
+# noun: possible numbers of petals, half width of a petal (in lengths of a petal), circles of
+#       petals, tip, size of the centre, kind of centre, with a lip like a face or without
 BUILDS = {
     'Daisy': ((11, 15, 21), 0.13, 1, 'round', 0.26, 'disc', False),
     'Poppy': ((4, 5, 6), 0.60, 1, 'round', 0.19, 'stamens', False),
@@ -51,18 +53,18 @@ BUILDS = {
 
 @dataclasses.dataclass(frozen=True)
 class FlowerSpecies:
-    """One species. Lengths are in lengths of a petal, colours are names in `PALETTE`."""
+    """One species. Lengths are in lengths of a petal; colours are names in `PALETTE`."""
 
     name: str
     noun: str
-    faced: bool  # upright, with a lip below, and not the same all around
-    petals: int  # in each circle
-    width: float  # half that of a petal
+    faced: bool  # upright, with a lip below, and without rotational symmetry
+    petals: int  # per circle
+    width: float  # half width of a petal
     circles: int
     lip: float  # length of the lowest petal of a faced flower
     tip: str  # one of TIPS
     ground: str
-    back: str  # of the outer of several circles, or of the upper petals of a faced flower
+    back: str  # colour of the outermost of several circles, or of a faced flower's upper petals
     pattern: str  # one of PATTERNS
     mark: str
     heart: str  # one of HEARTS
@@ -70,11 +72,10 @@ class FlowerSpecies:
     centre: str
 
 
-def _genus(number):
-    """What the species of a genus have in common, as fields of `FlowerSpecies`."""
+def _genus(number: int) -> dict[str, Any]:
+    """Returns the fields of `FlowerSpecies` that all species of a genus share."""
     rng = np.random.default_rng([2019, number])
-    nouns = list(BUILDS)
-    noun = nouns[number % len(nouns)]
+    noun = list(BUILDS)[number % len(BUILDS)]
     _, width, circles, tip, heart_size, heart, faced = BUILDS[noun]
     return {
         'noun': noun,
@@ -88,13 +89,8 @@ def _genus(number):
     }
 
 
-def _other(rng, colours, *than):
-    """One of the colours by chance, which is none of the others."""
-    return str(rng.choice([colour for colour in colours if colour not in than]))
-
-
-def _candidate(rng, number):
-    """A chance species of the genus that the number falls in, without a name yet."""
+def _candidate(rng: Generator, number: int) -> FlowerSpecies:
+    """Returns a random species, without a name, of the genus that this number belongs to."""
     fields = _genus(number // SPECIES_PER_GENUS)
     fields['petals'] = int(rng.choice(BUILDS[fields['noun']][0]))
     fields['width'] = round(fields['width'] * float(rng.choice((0.8, 1.0, 1.25))), 4)
@@ -110,10 +106,10 @@ def _candidate(rng, number):
         fields['ground'] = str(rng.choice(GROUNDS))
     ground = fields['ground']
     two = fields['faced'] or fields['circles'] > 1
-    fields['back'] = _other(rng, GROUNDS, ground) if two and rng.random() < 0.35 else ground
+    fields['back'] = other_colour(rng, GROUNDS, ground) if two and rng.random() < 0.35 else ground
     fields['pattern'] = str(rng.choice(PATTERNS))
-    fields['mark'] = _other(rng, MARKS, ground)
-    fields['centre'] = _other(rng, CENTRES, ground)
+    fields['mark'] = other_colour(rng, MARKS, ground)
+    fields['centre'] = other_colour(rng, CENTRES, ground)
     return FlowerSpecies(name='', **fields)
 
 
@@ -126,8 +122,8 @@ _looks = functools.partial(
 )
 
 
-def distance(first, second):
-    """How different two species look: about 1 for each plain difference in markings."""
+def distance(first: FlowerSpecies, second: FlowerSpecies) -> float:
+    """Returns the visual difference of two species: about 1 per clearly visible marking."""
     total = _looks(first, second)
     if first.faced and second.faced:
         total += 1.2 * abs(np.log(first.lip / second.lip))
@@ -136,7 +132,7 @@ def distance(first, second):
     return total
 
 
-def _name(one, number, taken):
+def _name(one: FlowerSpecies, number: int, taken: set[str]) -> str:
     words = []
     if one.pattern != 'plain':
         words += [one.pattern.title(), f'{one.mark}-{one.pattern}']
@@ -152,4 +148,4 @@ def _name(one, number, taken):
     return common_name(words, one.noun, number, taken)
 
 
-species = Sequence([2019, 6193], _candidate, distance, _name)
+species = ClassSequence([2019, 6193], _candidate, distance, _name)

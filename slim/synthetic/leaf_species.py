@@ -1,15 +1,17 @@
-"""Which leaves there are: the parameters that make a species, and its name.
+"""The species of leaves: their parameters and names.
 
-Four species make a genus, which shares the build of its leaves and mostly their colour; its species
-differ in lobes, margin, proportions, veins and in the pattern on the blade.
+Four species form a genus, which shares the build of its leaves and mostly their colour. The
+species of a genus differ in lobes, margin, proportions, veins and in the pattern on the blade.
 """
 
 import dataclasses
 import functools
+from typing import Any
 
 import numpy as np
+from numpy.random import Generator
 
-from slim.synthetic.sequences import Sequence, common_name, differences
+from slim.synthetic.sequences import ClassSequence, common_name, differences, other_colour
 
 SPECIES_PER_GENUS = 4
 
@@ -32,8 +34,8 @@ MARGINS = ('entire', 'scalloped', 'toothed', 'spiny')
 ENDS = ('pointed', 'blunt', 'tailed')
 PATTERNS = ('plain', 'edged', 'spotted', 'striped', 'veined', 'zoned', 'flushed')
 
-# noun: layout, half the width (lengths of the blade), where the blade is widest, numbers of lobes,
-# depth of lobes, margin, end, numbers of leaflets
+# noun: layout, half width (in lengths of the blade), position of the largest width, possible
+#       numbers of lobes, depth of the lobes, margin, end, possible numbers of leaflets
 BUILDS = {
     'Maple': ('palmate', 0.5, 0.5, (5, 5, 7), 0.60, 'toothed', 'pointed', (1,)),
     'Oak': ('feathered', 0.34, 0.58, (4, 5, 7), 0.55, 'entire', 'blunt', (1,)),
@@ -48,19 +50,19 @@ BUILDS = {
 
 @dataclasses.dataclass(frozen=True)
 class LeafSpecies:
-    """One species. Lengths are in lengths of a blade, colours are names in `PALETTE`."""
+    """One species. Lengths are in lengths of a blade; colours are names in `PALETTE`."""
 
     name: str
     noun: str
     layout: str  # palmate, feathered, compound (leaflets along a stalk), trefoil (from one point)
     leaflets: int  # 1 unless compound or a trefoil
-    width: float  # half that of a blade
-    widest: float  # where, from 0 at the foot to 1 at the tip; a palmate blade has no such place
-    lobes: int  # all of a palmate blade's, or those of a side; zero for none
-    depth: float  # of the lobes, from 0 to 1
+    width: float  # half width of a blade
+    widest: float  # position of the largest width, 0 (foot) to 1 (tip); unused if palmate
+    lobes: int  # total of a palmate blade, otherwise per side; zero for none
+    depth: float  # depth of the lobes, 0 to 1
     margin: str  # one of MARGINS
     end: str  # one of ENDS
-    veins: int  # on a side, where there are no lobes
+    veins: int  # per side, if there are no lobes
     pale_veins: bool
     ground: str
     pattern: str  # one of PATTERNS
@@ -68,11 +70,10 @@ class LeafSpecies:
     stalk: str
 
 
-def _genus(number):
-    """What the species of a genus have in common, as fields of `LeafSpecies`."""
+def _genus(number: int) -> dict[str, Any]:
+    """Returns the fields of `LeafSpecies` that all species of a genus share."""
     rng = np.random.default_rng([2021, number])
-    nouns = list(BUILDS)
-    noun = nouns[number % len(nouns)]
+    noun = list(BUILDS)[number % len(BUILDS)]
     layout, width, widest, _, depth, margin, end, _ = BUILDS[noun]
     return {
         'noun': noun,
@@ -86,8 +87,8 @@ def _genus(number):
     }
 
 
-def _candidate(rng, number):
-    """A chance species of the genus that the number falls in, without a name yet."""
+def _candidate(rng: Generator, number: int) -> LeafSpecies:
+    """Returns a random species, without a name, of the genus that this number belongs to."""
     fields = _genus(number // SPECIES_PER_GENUS)
     build = BUILDS[fields['noun']]
     fields['lobes'] = int(rng.choice(build[3]))
@@ -106,7 +107,7 @@ def _candidate(rng, number):
     fields['veins'] = int(rng.choice((4, 6, 9)))
     fields['pale_veins'] = bool(rng.random() < 0.6)
     fields['pattern'] = str(rng.choice(PATTERNS))
-    fields['mark'] = str(rng.choice([colour for colour in MARKS if colour != fields['ground']]))
+    fields['mark'] = other_colour(rng, MARKS, fields['ground'])
     fields['stalk'] = str(rng.choice(STALKS))
     return LeafSpecies(name='', **fields)
 
@@ -129,8 +130,8 @@ _looks = functools.partial(
 )
 
 
-def distance(first, second):
-    """How different two species look: about 1 for each plain difference in shape or markings."""
+def distance(first: LeafSpecies, second: LeafSpecies) -> float:
+    """Returns the visual difference of two species: about 1 per clearly visible difference."""
     total = _looks(first, second) + 2 * abs(first.widest - second.widest)
     total += 1.2 * abs(first.depth - second.depth)
     if first.pattern == second.pattern != 'plain':
@@ -138,7 +139,7 @@ def distance(first, second):
     return total
 
 
-def _name(one, number, taken):
+def _name(one: LeafSpecies, number: int, taken: set[str]) -> str:
     words = []
     if one.pattern != 'plain':
         words += [f'{one.mark}-{one.pattern}', one.pattern.title()]
@@ -156,4 +157,4 @@ def _name(one, number, taken):
     return common_name(words, one.noun, number, taken)
 
 
-species = Sequence([2021, 6193], _candidate, distance, _name)
+species = ClassSequence([2021, 6193], _candidate, distance, _name)

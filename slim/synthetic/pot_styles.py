@@ -1,19 +1,22 @@
-"""Which pots there are: the parameters that make a style, and its name.
+"""The styles of pots: their parameters and names.
 
-Styles come in one endless sequence, four to a genus. A genus shares its silhouette; its styles
-differ in neck, foot, handles, lid and ornament. Clay and glazes are chance.
+Four styles form a genus, which shares its silhouette. The styles of a genus differ in neck, foot,
+handles, lid and ornament. The colours of clay and glazes are random.
 """
 
 import dataclasses
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
+from numpy.random import Generator
 
-from slim.synthetic.sequences import Sequence, common_name
+from slim.synthetic.sequences import ClassSequence, common_name, jittered_sizes
 
 STYLES_PER_GENUS = 4
 
-# noun: radius of foot, belly, neck and lip, height of belly and of neck, in heights of the pot;
-#       how many handles its styles may have; whether it has a spout
+# noun: radius of foot, belly, neck and lip, height of belly and neck, in heights of the pot;
+#       possible numbers of handles; with a spout or without
 SHAPES = {
     'Jar': ((0.20, 0.37, 0.20, 0.23, 0.52, 0.86), (0, 2, 2), False),
     'Teapot': ((0.24, 0.42, 0.22, 0.23, 0.45, 0.94), (1,), True),
@@ -38,7 +41,7 @@ CHOICES = {
 
 @dataclasses.dataclass(frozen=True)
 class PotStyle:
-    """One style. Lengths are in heights of the body; words are of `CHOICES`."""
+    """One style. Lengths are in heights of the body; strings are options of `CHOICES`."""
 
     name: str
     noun: str
@@ -52,28 +55,33 @@ class PotStyle:
     spout: bool
     neck: str
     foot: str
-    handle: str  # of no matter without handles
+    handle: str  # without effect if there are no handles
     lid: str
     motif: str
-    place: str  # of the motif; of no matter without one
+    place: str  # position of the motif; without effect if that is plain
     lines: str
     glaze: str
 
 
-def _genus(number):
-    """What the styles of a genus have in common, as fields of `PotStyle`."""
+def _genus(number: int) -> dict[str, Any]:
+    """Returns the fields of `PotStyle` that all styles of a genus share."""
     rng = np.random.default_rng([1730, number])
     noun = list(SHAPES)[number % len(SHAPES)]
     shape, _, spout = SHAPES[noun]
-    shape = np.asarray(shape) * np.exp(rng.normal(0, (0.06, 0.05, 0.05, 0.05, 0.03, 0.01)))
-    fields = ('foot_radius', 'belly_radius', 'neck_radius', 'lip_radius')
-    fields += ('belly_height', 'neck_height')
-    common = {field: round(float(value), 4) for field, value in zip(fields, shape, strict=True)}
-    return {'noun': noun, 'spout': spout, **common}
+    fields = (
+        'foot_radius',
+        'belly_radius',
+        'neck_radius',
+        'lip_radius',
+        'belly_height',
+        'neck_height',
+    )
+    sizes = jittered_sizes(rng, fields, shape, (0.06, 0.05, 0.05, 0.05, 0.03, 0.01))
+    return {'noun': noun, 'spout': spout, **sizes}
 
 
-def _candidate(rng, number):
-    """A chance style of the genus that the number falls in, without a name yet."""
+def _candidate(rng: Generator, number: int) -> PotStyle:
+    """Returns a random style, without a name, of the genus that this number belongs to."""
     fields = _genus(number // STYLES_PER_GENUS)
     fields['belly_radius'] = round(fields['belly_radius'] * float(rng.choice((0.9, 1, 1.08))), 4)
     fields['handles'] = int(rng.choice(SHAPES[fields['noun']][1]))
@@ -84,8 +92,8 @@ def _candidate(rng, number):
     return PotStyle(name='', **fields)
 
 
-def distance(first, second):
-    """How different two styles look: about 1 for each plain difference."""
+def distance(first: PotStyle, second: PotStyle) -> float:
+    """Returns the visual difference of two styles: about 1 per clearly visible difference."""
     total = 1.0 * (first.handles != second.handles) + 0.8 * (first.spout != second.spout)
     total += 0.6 * bool(first.handles and second.handles and first.handle != second.handle)
     if 'plain' != first.motif == second.motif:
@@ -98,8 +106,8 @@ def distance(first, second):
     return total
 
 
-def _descriptions(style):
-    """What one would call a style by, the most striking first."""
+def _descriptions(style: PotStyle) -> Iterator[str]:
+    """Yields words that describe a style, the most striking first."""
     if style.motif != 'plain':
         words = {'zigzag': 'Zigzag', 'dots': 'Dotted', 'wave': 'Waved', 'checks': 'Chequered'}
         words |= {'leaves': 'Leafy', 'strokes': 'Fluted', 'diamonds': 'Diamond'}
@@ -120,9 +128,9 @@ def _descriptions(style):
     yield 'Common'
 
 
-def _name(style, number, taken):
+def _name(style: PotStyle, number: int, taken: set[str]) -> str:
     words = list(_descriptions(style))
     return common_name(words, style.noun, number, taken, turns=2)
 
 
-species = Sequence([1730, 1806], _candidate, distance, _name)
+species = ClassSequence([1730, 1806], _candidate, distance, _name)

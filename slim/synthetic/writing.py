@@ -1,8 +1,7 @@
-"""A domain on disk, in the layout of every other dataset, whole or not at all."""
+"""Writes synthetic datasets to disk atomically, in the layout of every other dataset."""
 
 import contextlib
 import dataclasses
-import fcntl
 import glob
 import io
 import json
@@ -10,15 +9,24 @@ import os
 import pathlib
 import shutil
 import uuid
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
+from slim import files
 from slim.datasets import workers
 from slim.errors import UserError
-from slim.synthetic.photograph import frame_size, take_photograph
-from slim.synthetic.registry import FAMILIES, Union, find_domain
+from slim.synthetic.camera import frame_size, simulate_camera
+from slim.synthetic.definitions import (
+    FAMILIES,
+    ClassDescription,
+    class_descriptions,
+    definition_digest,
+)
+from slim.synthetic.registry import MergedDataset, SyntheticDataset, find_dataset
 
 SPLITS = ('train', 'val')
 RECORD = 'domain.json'
@@ -26,223 +34,248 @@ RECORD = 'domain.json'
 
 @dataclasses.dataclass(frozen=True)
 class _Task:
-    """One image: all that decides what is in it, and where it goes."""
+    """One image: everything that it depends on, and its path.
+
+    Attributes:
+      family: key of `FAMILIES`.
+      species: class as the family describes it.
+      seed: seed of the image, see `_seed`.
+      label: label of the class.
+      path: path in the dataset's folder.
+      rendered: path of a file with the same image, if there is one already.
+    """
 
     family: str
-    species: object
-    seed: tuple[int, int, int, int]  # see _seed
+    species: Any
+    seed: tuple[int, int, int, int]
     label: int
-    path: str  # relative to the dataset's folder
-    drawn_at: pathlib.Path | None = None  # where the same photograph is already
+    path: str
+    rendered: pathlib.Path | None = None
 
     @property
-    def picture(self):
-        """What two tasks for the same photograph have in common."""
+    def content(self) -> tuple:
+        """Key that is equal for two tasks exactly if their images are."""
         return self.family, self.species.name, self.seed
 
 
-def _folder(label, drawn):
-    return f'{label:03d}.{drawn.name.replace(" ", "_")}'
+@dataclasses.dataclass(frozen=True)
+class _Plan:
+    """Everything that a dataset's folder must hold.
+
+    Attributes:
+      name: name of the dataset.
+      tasks: tasks of all images, in the order of split, label and index.
+      texts: contents of the text files by name.
+    """
+
+    name: str
+    tasks: list[_Task]
+    texts: dict[str, str]
 
 
-def _seed(drawn, split_number, index):
-    """What an image is drawn from: domain, split, label, index. None may change: images would."""
-    domain_seed, label = drawn.seed
-    return domain_seed, split_number, label, index
+def _seed(description: ClassDescription, split: str, index: int) -> tuple[int, int, int, int]:
+    """Returns the seed of an image. Any change of it would change the images."""
+    dataset_seed, label = description.seed
+    return dataset_seed, SPLITS.index(split), label, index
 
 
-def _plan(domain):
-    """The images of each split, as a dict of lists of `_Task`, in the order of labels."""
-    plan = {split: [] for split in SPLITS}
-    for label, drawn in enumerate(domain.classes()):
-        for number, split in enumerate(SPLITS):
-            for index in range(drawn.counts[split]):
-                path = f'images/{_folder(label, drawn)}/{split}_{index:04d}.jpg'
-                seed = _seed(drawn, number, index)
-                plan[split].append(_Task(drawn.family, drawn.species, seed, label, path))
-    return plan
+def _tasks(classes: list[ClassDescription], split: str) -> list[_Task]:
+    """Returns the tasks of one split, in the order of the labels."""
+    tasks = []
+    for label, one in enumerate(classes):
+        folder = f'images/{label:03d}.{one.name.replace(" ", "_")}'
+        for index in range(one.counts[split]):
+            path = f'{folder}/{split}_{index:04d}.jpg'
+            tasks.append(_Task(one.family, one.species, _seed(one, split, index), label, path))
+    return tasks
 
 
-def _texts(name, domain, plan):
-    """The contents of each text file of the dataset, by its name."""
+def _plan(name: str, dataset: SyntheticDataset | MergedDataset) -> _Plan:
+    classes = class_descriptions(dataset)
+    tasks = {split: _tasks(classes, split) for split in SPLITS}
     texts = {
-        f'{split}.txt': ''.join(f'{task.path}: {task.label}\n' for task in plan[split])
+        f'{split}.txt': ''.join(f'{task.path}: {task.label}\n' for task in tasks[split])
         for split in SPLITS
     }
-    names = (drawn.name for drawn in domain.classes())
-    texts['labels.txt'] = ''.join(f'{label}:{name}\n' for label, name in enumerate(names))
-    families, definition = list(domain.families), domain.definition()
+    texts['labels.txt'] = ''.join(f'{label}:{one.name}\n' for label, one in enumerate(classes))
+    families, definition = list(dataset.families), definition_digest(dataset)
     record = {'domain': name, 'families': families, 'definition': definition}
     texts[RECORD] = json.dumps(record, indent=2) + '\n'
-    return texts
+    return _Plan(name, [task for split in SPLITS for task in tasks[split]], texts)
 
 
-def _photograph(task):
-    """The JPEG bytes of one image."""
-    if task.drawn_at:
-        return task.drawn_at.read_bytes()
+def _render(task: _Task) -> bytes:
+    """Returns the JPEG bytes of one image."""
+    if task.rendered:
+        return task.rendered.read_bytes()
     rng = np.random.default_rng(task.seed)
     width, height = frame_size(rng)
-    scene = FAMILIES[task.family].draw(task.species, rng, width, height)
-    return take_photograph(scene, rng)
+    scene = FAMILIES[task.family].render(task.species, rng, width, height)
+    return simulate_camera(scene, rng)
 
 
-def draw_example(name, label, index=0, split='train'):
-    """One image of an embedded dataset, as a dataset of that name holds it, without the dataset.
+def render_example(name: str, label: int, index: int = 0, split: str = 'train') -> Image.Image:
+    """Renders one image of a synthetic dataset, the same that `write_dataset` writes.
 
     Args:
-        name: a key of `DOMAINS`.
-        label: of its class.
-        index: of the image in its class and split.
-        split: 'train' or 'val'.
+      name: key of `DATASETS`.
+      label: label of the class.
+      index: index of the image in its class and split.
+      split: 'train' or 'val'.
 
     Returns:
-        An RGB `PIL.Image`.
+      An RGB image.
 
     Raises:
-        UserError: there is no such domain.
+      UserError: if there is no such dataset.
     """
-    drawn = find_domain(name).classes()[label]
-    seed = _seed(drawn, SPLITS.index(split), index)
-    photograph = _photograph(_Task(drawn.family, drawn.species, seed, label, ''))
-    return Image.open(io.BytesIO(photograph))
+    one = class_descriptions(find_dataset(name))[label]
+    task = _Task(one.family, one.species, _seed(one, split, index), label, '')
+    return Image.open(io.BytesIO(_render(task)))
 
 
-def _is_complete(name, folder, texts, tasks):
-    """Whether the folder holds this very domain; False if there is nothing in it at all.
+def _is_complete(folder: pathlib.Path, plan: _Plan) -> bool:
+    """Returns True if the folder holds exactly this dataset, False if it is absent or empty.
 
-    Files of others beside it, such as TFRecord shards, are no matter.
+    Other files in it, such as TFRecord shards, are ignored.
 
     Raises:
-        UserError: there is something else, or only a part.
+      UserError: if the folder holds something else, or only a part of the dataset.
     """
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return False
-    advice = 'choose another folder, or move that one away'
+    advice = 'choose another folder, or move this one away'
     if not folder.is_dir():
         raise UserError(f'{folder} is not a folder; {advice}')
     record = folder / RECORD
     if not record.is_file():
-        raise UserError(f'{folder} holds files that are no embedded dataset; {advice}')
-    if record.read_bytes() != texts[RECORD].encode():
-        raise UserError(f"{folder} holds an embedded dataset, but not today's {name!r}; {advice}")
-    for file, text in texts.items():
+        raise UserError(f'{folder} holds files that are not a synthetic dataset; {advice}')
+    if record.read_bytes() != plan.texts[RECORD].encode():
+        raise UserError(
+            f'{folder} holds another synthetic dataset, or another version of {plan.name!r}; '
+            f'{advice}'
+        )
+    for file, text in plan.texts.items():
         if not (folder / file).is_file() or (folder / file).read_bytes() != text.encode():
-            raise UserError(f'{folder / file} is missing or was changed since; {advice}')
-    for task in tasks:
+            raise UserError(f'{folder / file} is missing or was changed; {advice}')
+    for task in plan.tasks:
         if not (folder / task.path).is_file():
             raise UserError(f'{folder / task.path} is missing; {advice}')
     return True
 
 
-def _drawn_already(union, folder):
-    """Paths of the photographs of a union that whole datasets beside its folder have, by picture.
+def _reuse_parts(plan: _Plan, dataset: MergedDataset, folder: pathlib.Path) -> _Plan:
+    """Returns the plan with the paths of images that complete parts next to the folder hold.
 
-    To draw one takes a hundred times as long as to read it.
+    Rendering an image takes a hundred times as long as reading it.
     """
-    found = {}
-    for name in union.of:
-        plan, beside = _plan(find_domain(name)), folder.parent / name
-        tasks = [task for split in SPLITS for task in plan[split]]
-        with contextlib.suppress(UserError):  # whatever else it is, it is of no use here
-            if _is_complete(name, beside, _texts(name, find_domain(name), plan), tasks):
-                found |= {task.picture: beside / task.path for task in tasks}
-    return found
+    rendered: dict[tuple, pathlib.Path] = {}
+    for name in dataset.parts:
+        part, part_folder = _plan(name, find_dataset(name)), folder.parent / name
+        with contextlib.suppress(UserError):  # the folder holds something else
+            if _is_complete(part_folder, part):
+                rendered |= {task.content: part_folder / task.path for task in part.tasks}
+    tasks = [dataclasses.replace(task, rendered=rendered.get(task.content)) for task in plan.tasks]
+    return dataclasses.replace(plan, tasks=tasks)
 
 
-def _clear_leftovers(folder):
-    """Removes what killed runs left beside the folder, and nothing that a live run writes."""
-    for leftover in folder.parent.glob(f'.{glob.escape(folder.name)}.drawing-*'):
-        with contextlib.suppress(FileNotFoundError):  # another run may be clearing it too
-            handle = os.open(leftover, os.O_RDONLY)
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(leftover)
-            except BlockingIOError:
-                continue
-            finally:
-                os.close(handle)
+def _remove_leftovers(folder: pathlib.Path) -> None:
+    """Removes the working folders that killed runs left next to the folder, not those of live runs.
+
+    A live run holds the lock of its working folder.
+    """
+    for work in folder.parent.glob(f'.{glob.escape(folder.name)}.rendering-*'):
+        # Another run may remove it at the same time.
+        with contextlib.suppress(UserError, FileNotFoundError), files.lock_folder(str(work)):
+            shutil.rmtree(work)
 
 
 @contextlib.contextmanager
-def _temporary_folder(folder):
-    """An empty folder beside the given one, locked while its run is alive; gone afterwards."""
-    temporary = folder.parent / f'.{folder.name}.drawing-{uuid.uuid4().hex[:12]}'
-    temporary.mkdir()
-    handle = os.open(temporary, os.O_RDONLY)
+def _working_folder(folder: pathlib.Path) -> Iterator[pathlib.Path]:
+    """Gives a new folder on the same disk as `folder`, which is removed when the block ends.
+
+    The folder lies in a hidden working folder of this run. The lock file is in the latter, so that
+    renaming the former to `folder` leaves no lock file in the dataset.
+    """
+    work = folder.parent / f'.{folder.name}.rendering-{uuid.uuid4().hex[:12]}'
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield temporary
+        with files.lock_folder(str(work)):
+            unfinished = work / folder.name
+            unfinished.mkdir()
+            yield unfinished
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)  # it has another name if all went well
-        os.close(handle)
+        shutil.rmtree(work, ignore_errors=True)
 
 
-def _move_into_place(name, temporary, folder, texts, tasks):
+def _move_into_place(unfinished: pathlib.Path, folder: pathlib.Path, plan: _Plan) -> None:
     try:
-        temporary.rename(folder)
+        unfinished.rename(folder)
     except OSError as error:
-        # Another run may have been first; what it drew is the same.
-        if not _is_complete(name, folder, texts, tasks):
-            raise OSError(f'cannot give {temporary} the name {folder}: {error}') from error
+        # Another run may have been faster; its images are the same.
+        if not _is_complete(folder, plan):
+            raise OSError(f'cannot rename {unfinished} to {folder}: {error}') from error
 
 
-def write_domain(name, dataset_dir, num_workers=None, progress=True):
-    """Draws an embedded dataset, unless it is there already.
+def write_dataset(
+    name: str,
+    dataset_dir: str | os.PathLike[str],
+    num_workers: int | None = None,
+    progress: bool = True,
+) -> pathlib.Path:
+    """Renders a synthetic dataset atomically, unless it exists already.
 
-    It is drawn in a hidden folder beside `dataset_dir`, which gets its name when it is whole, so a
-    run that is killed leaves no half dataset; the next run clears what it left. A union takes over
-    the photographs of the datasets that it joins, where they lie whole beside `dataset_dir`.
+    A killed run leaves only a hidden folder next to `dataset_dir`, which the next run removes. A
+    merged dataset copies the images of its parts if they lie complete next to `dataset_dir`.
 
     Args:
-        name: a key of `DOMAINS`.
-        dataset_dir: where to write, for example `data/demo`: absent, empty, or already complete, in
-            which case nothing is drawn and files of others in it are left alone.
-        num_workers: processes that draw; by default one for each core. The images do not depend
-            on it.
-        progress: whether to show a bar on stderr.
+      name: key of `DATASETS`.
+      dataset_dir: folder to write to, for example `data/demo`: absent, empty, or complete, in which
+        case nothing is rendered and other files in it are left alone.
+      num_workers: number of processes that render; None for one per core. The images do not depend
+        on it.
+      progress: True for a progress bar on stderr, if that is a terminal.
 
     Returns:
-        The folder, a `pathlib.Path`.
+      The folder.
 
     Raises:
-        UserError: no such domain, no such number of workers, or the folder holds something else
-            (which is left as it is).
-        OSError: it could not be written.
+      UserError: if there is no such dataset, if `num_workers` is below one, or if the folder holds
+        something else, which stays as it is.
+      OSError: if the dataset cannot be written.
     """
-    domain = find_domain(name)
-    cores = workers.available_cores()
-    num_workers = cores if num_workers is None else num_workers
+    dataset = find_dataset(name)
+    num_workers = workers.available_cores() if num_workers is None else num_workers
     if num_workers < 1:
-        raise UserError(f'num_workers is {num_workers}, but at least one process must draw')
+        raise UserError(f'num_workers is {num_workers}, but rendering takes at least one process')
     dataset_dir = pathlib.Path(dataset_dir)
-    folder = dataset_dir.resolve()  # a link to an empty folder on another disk is welcome
-    plan = _plan(domain)
-    texts = _texts(name, domain, plan)
-    tasks = [task for split in SPLITS for task in plan[split]]
+    folder = dataset_dir.resolve()  # it may be a link to an empty folder on another disk
+    plan = _plan(name, dataset)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    _clear_leftovers(folder)
-    if _is_complete(name, folder, texts, tasks):
+    _remove_leftovers(folder)
+    if _is_complete(folder, plan):
         return dataset_dir
-    if isinstance(domain, Union):
-        there = _drawn_already(domain, folder)
-        tasks = [dataclasses.replace(task, drawn_at=there.get(task.picture)) for task in tasks]
-    with _temporary_folder(folder) as temporary:
-        for parent in sorted({(temporary / task.path).parent for task in tasks}):
-            parent.mkdir(parents=True)
-        with workers.mapped(
-            _photograph, tasks, min(num_workers, len(tasks)), chunk_size=16
-        ) as photographs:
-            bar = tqdm(
-                photographs,
-                f'drawing {name}',
-                len(tasks),
-                unit='image',
-                disable=None if progress else True,  # None: on a terminal only
-            )
-            for task, photograph in zip(tasks, bar, strict=True):
-                (temporary / task.path).write_bytes(photograph)
-        for file, text in texts.items():
-            (temporary / file).write_text(text, encoding='utf-8')
-        _move_into_place(name, temporary, folder, texts, tasks)
+    if isinstance(dataset, MergedDataset):
+        plan = _reuse_parts(plan, dataset, folder)
+    with _working_folder(folder) as unfinished:
+        _write(unfinished, plan, num_workers, progress)
+        _move_into_place(unfinished, folder, plan)
     return dataset_dir
+
+
+def _write(folder: pathlib.Path, plan: _Plan, num_workers: int, progress: bool) -> None:
+    """Writes all images and text files of the plan to the folder."""
+    for parent in sorted({(folder / task.path).parent for task in plan.tasks}):
+        parent.mkdir(parents=True)
+    count = len(plan.tasks)
+    with workers.mapped(_render, plan.tasks, min(num_workers, count), chunk_size=16) as images:
+        bar = tqdm(
+            images,
+            f'rendering {plan.name}',
+            count,
+            unit='image',
+            disable=None if progress else True,  # None: shown on a terminal only
+        )
+        for task, image in zip(plan.tasks, bar, strict=True):
+            (folder / task.path).write_bytes(image)
+    for file, text in plan.texts.items():
+        (folder / file).write_text(text, encoding='utf-8')

@@ -12,7 +12,7 @@ import numpy as np
 
 from slim.configs import SimilarityConfig
 from slim.errors import UserError
-from slim.features.domains import Domain, check_same_width
+from slim.features.domains import Domain, check_same_dimension
 from slim.transfer import emd
 
 DEFAULTS = SimilarityConfig()
@@ -71,7 +71,7 @@ def measure_similarity(
     >>> result.emd, round(result.similarity, 4), result.flow
     (5.0, 0.9512, array([[0.75, 0.25]]))
     """
-    check_same_width([source, target])
+    check_same_dimension([source, target])
     distances = emd.euclidean_distances(source.means, target.means)
     weights = source.num_images, target.num_images
     cost, flow = emd.solve(*weights, distances, config.solver, config.max_iterations)

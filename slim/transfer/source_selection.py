@@ -18,7 +18,7 @@ import numpy as np
 
 from slim.configs import SimilarityConfig
 from slim.errors import UserError
-from slim.features.domains import Domain, check_same_width
+from slim.features.domains import Domain, check_same_dimension
 from slim.transfer import emd
 from slim.transfer.domain_similarity import similarity_of
 
@@ -56,7 +56,7 @@ def class_distances(source: Domain, target: Domain) -> np.ndarray:
     >>> class_distances(source, create_domain('target', [[1.0], [3.0]], [30, 10]))
     array([1.5, 0.5])
     """
-    check_same_width([source, target])
+    check_same_dimension([source, target])
     weights = emd.normalize(target.num_images, target.name)
     return emd.euclidean_distances(source.means, target.means) @ weights
 

@@ -1,4 +1,4 @@
-"""Figures measured on the code of 2018, and how to read them; see README.md beside this file."""
+"""Numbers measured on the original code, and a function that reads them; see README.md."""
 
 import json
 import pathlib
@@ -7,5 +7,5 @@ FOLDER = pathlib.Path(__file__).parent
 
 
 def load(name):
-    """The content of `<name>.json`."""
+    """Returns the content of `<name>.json`."""
     return json.loads((FOLDER / f'{name}.json').read_text())

@@ -1,4 +1,4 @@
-"""What the tests of the library share: TensorFlow set up once, a small converted dataset."""
+"""Fixtures of the library's tests: TensorFlow, configured once, and a small converted dataset."""
 
 import numpy as np
 import pytest
@@ -8,8 +8,8 @@ from slim.quiet_import import import_tensorflow
 
 tf = import_tensorflow()
 
-# Several devices for the tests of distribution; they have to be there before anything runs. And as
-# many threads on every machine: the order in which they add up decides the last bits.
+# Two devices for tests of distribution; they must be created before anything runs. The number of
+# threads is the same on all machines, because the order in which they sum decides the last bits.
 cpu = tf.config.list_physical_devices('CPU')[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 tf.config.threading.set_intra_op_parallelism_threads(2)
@@ -17,7 +17,7 @@ tf.config.threading.set_intra_op_parallelism_threads(2)
 
 @pytest.fixture(scope='session')
 def stripes(tmp_path_factory):
-    """The folder of a small converted dataset `stripes`: 4 classes, 50 + 10 JPEGs, 3 shards."""
+    """Returns the folder of a converted dataset `stripes`: 4 classes, 50 + 10 JPEGs, 3 shards."""
     from slim.datasets import conversion, split_lists
 
     data = tmp_path_factory.mktemp('data')

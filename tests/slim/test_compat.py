@@ -1,4 +1,4 @@
-"""tf-slim's repair: it works, and says what to install where it cannot."""
+"""The patch of tf-slim: it works, or names the command that installs compatible packages."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ def _run(program, **environment):
     )
 
 
-def test_without_it_batch_norm_fails_and_with_it_it_works():
+def test_batch_norm_works_only_with_the_patch():
     program = """
         import tensorflow as tf
         {first}
@@ -24,15 +24,15 @@ def test_without_it_batch_norm_fails_and_with_it_it_works():
             tf_slim.batch_norm(tf.zeros([1, 2, 2, 3]))
     """
     assert 'legacy_tf_layers' in _run(program.format(first='')).stderr
-    mended = _run(program.format(first='import slim.compat'))
-    assert mended.returncode == 0, mended.stderr
+    patched = _run(program.format(first='import slim.compat'))
+    assert patched.returncode == 0, patched.stderr
 
 
-def test_what_does_not_fit_is_one_error_with_versions_and_the_command(tmp_path):
+def test_incompatible_packages_raise_one_error_with_versions_and_the_command(tmp_path):
     (tmp_path / 'tf_slim.py').write_text('raise ImportError("no such thing")')
     failed = _run('import slim.compat', PYTHONPATH=f'{tmp_path}{os.pathsep}{os.getcwd()}')
     last = failed.stderr.strip().splitlines()[-1]
     assert last.startswith(
-        'ImportError: tf-slim does not work with what is installed (tensorflow 2'
+        'ImportError: tf-slim does not work with the installed packages (tensorflow 2'
     )
     assert 'pip install --require-hashes -r requirements.lock' in last

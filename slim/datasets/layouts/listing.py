@@ -1,25 +1,28 @@
-"""What a layout is, and what reading one gives."""
+"""Layouts of datasets on disk, and the listings that result from reading them."""
 
 import os
 import posixpath
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from slim.datasets.split_lists import LIST_NAMES, ListedImage
 from slim.errors import UserError
+from slim.validation import first_few
+
+LabelledPath = tuple[str, int]
 
 
 @dataclass(frozen=True)
 class Listing:
-    """What an unpacked archive, or a folder, holds.
+    """Images and classes of an unpacked archive or a folder.
 
     Attributes:
-      root: the folder that the paths of the images start from.
-      images: split name ('train', 'validation') -> its images, in order; paths with '/', labels
-      from 0.
-      class_names: by label.
-      skipped: files below `root` that were found where images are, and are none.
-      notes: what the user should know, a sentence each.
+      root: folder that the image paths are relative to.
+      images: split name ('train', 'validation') -> its images in order; paths with '/', labels
+        from 0.
+      class_names: class names by label.
+      skipped: files next to images that are not images, relative to `root`.
+      notes: sentences for the user.
     """
 
     root: str
@@ -30,18 +33,19 @@ class Listing:
 
     @property
     def num_images(self) -> dict[str, int]:
+        """Number of images by split name."""
         return {split: len(images) for split, images in self.images.items()}
 
 
 @dataclass(frozen=True)
 class Layout:
-    """One official archive's layout.
+    """The layout of one official archive.
 
     Attributes:
-      tops: folders that it may unpack to, in which the layout begins; it may begin without one.
-      needs: files and folders (with a '/' at the end) that must be there; the first stands for all
-      where nothing is there.
-      read: makes a `Listing` of the folder in which all of `needs` are.
+      tops: names of the top folder that the archive may unpack to; it may also have none.
+      needs: files, and folders with a trailing '/', that the layout consists of. If none of them is
+        there, the first is reported.
+      read: function that reads the folder holding all of `needs` into a `Listing`.
     """
 
     tops: Sequence[str]
@@ -49,121 +53,123 @@ class Layout:
     read: Callable[[str], Listing]
 
 
-def listing(root, train, validation, class_names, **more) -> Listing:
-    """A `Listing` of (path, label) pairs."""
+def listing(
+    root: str,
+    train: Iterable[LabelledPath],
+    validation: Iterable[LabelledPath],
+    class_names: Iterable[str],
+    skipped: Sequence[str] = (),
+    notes: Sequence[str] = (),
+) -> Listing:
+    """Makes a `Listing` from (path, label) pairs."""
     splits = zip(LIST_NAMES, (train, validation), strict=True)
     images = {split: tuple(ListedImage(*pair) for pair in pairs) for split, pairs in splits}
-    return Listing(root, images, tuple(class_names), **more)
+    return Listing(root, images, tuple(class_names), skipped, notes)
 
 
-def _is_there(place: str, need: str) -> bool:
-    path = os.path.join(place, need)
+def _exists(folder: str, need: str) -> bool:
+    path = os.path.join(folder, need)
     return os.path.isdir(path) if need.endswith('/') else os.path.isfile(path)
 
 
 def locate(name: str, layout: Layout, source: str) -> str:
-    """The folder in which a layout begins: `source`, or its top folder there.
+    """Returns the folder in which a layout begins: `source`, or a top folder of the archive in it.
 
     Args:
-      name: of the dataset, for messages.
-      layout: its layout.
-      source: where to look.
+      name: name of the dataset, for messages.
+      layout: layout of the dataset.
+      source: folder to search.
 
     Raises:
-      UserError: if it is in neither, or lacks something; it names the file and the places.
+      UserError: if the layout is in neither, or incomplete; names the file and the folders.
     """
-    places = [source, *(os.path.join(source, top) for top in layout.tops)]
-    found = [sum(_is_there(place, need) for need in layout.needs) for place in places]
+    folders = [source, *(os.path.join(source, top) for top in layout.tops)]
+    counts = [sum(_exists(folder, need) for need in layout.needs) for folder in folders]
     advice = (
-        f'python download.py {name} fetches it or says where to get it, --source_dir names the '
-        'folder where it lies unpacked'
+        f'python download.py {name} downloads it or says where to get it; --source_dir names the '
+        'folder where it is unpacked'
     )
-    if not any(found):
+    if not any(counts):
         raise UserError(
-            f'{name}: {layout.needs[0]} is not there; looked in {" and ".join(places)}; {advice}'
+            f'{name}: {layout.needs[0]} is missing; searched {" and ".join(folders)}; {advice}'
         )
-    root = places[found.index(max(found))]
+    root = folders[counts.index(max(counts))]
     for need in layout.needs:
-        if not _is_there(root, need):
+        if not _exists(root, need):
             raise UserError(f'{os.path.join(root, need)} is missing; {advice}')
     return root
 
 
-def first_there(root: str, candidates: Sequence[str], advice: str) -> str:
-    """The first of several places of a file that is there, as a path.
+def first_existing(root: str, candidates: Sequence[str], advice: str) -> str:
+    """Returns the path of the first candidate below `root` that is a file.
 
     Raises:
-      UserError: if it is in none of them; it names them and ends with `advice`.
+      UserError: if none is; names all of them and ends with `advice`.
     """
     paths = [os.path.join(root, candidate) for candidate in candidates]
     for path in paths:
         if os.path.isfile(path):
             return path
     raise UserError(
-        f'{os.path.basename(paths[0])} is not there; looked for {" and ".join(paths)}; {advice}'
+        f'{os.path.basename(paths[0])} is missing; searched for {" and ".join(paths)}; {advice}'
     )
 
 
 def check(found: Listing) -> list[str]:
-    """Checks what every listing must hold to.
+    """Checks a listing.
 
     Returns:
-      Warnings, a sentence each: images that are missing, classes without a training image.
+      Warnings, one sentence each: missing images, classes without a training image.
 
     Raises:
-      UserError: if a split is empty, none of the images is there, a path is listed twice or leaves
-      the folder, or a path or class name could not be written to a list.
+      UserError: if a split is empty, all images are missing, a path is listed twice or leaves the
+        folder, or a path or class name cannot be written to a list.
     """
     splits: dict[str, str] = {}
     for split, images in found.images.items():
         if not images:
             raise UserError(f'{found.root}: there are no {split} images')
-        for image in images:
-            _check_path(found.root, image.path)
-            if image.path in splits:
-                where = f'in {split}' if splits[image.path] == split else 'in train and validation'
-                raise UserError(f'{found.root}: {image.path} is listed twice, {where}')
-            splits[image.path] = split
+        for path, _ in images:
+            if posixpath.isabs(path) or posixpath.normpath(path).split('/')[0] == '..':
+                raise UserError(f'{found.root}: {path} is outside that folder')
+            _check_text(found.root, 'file name', path)
+            if path in splits:
+                lists = split if splits[path] == split else 'train and validation'
+                raise UserError(f'{found.root}: {path} is listed twice, in {lists}')
+            splits[path] = split
     for name in found.class_names:
         _check_text(found.root, 'class name', name)
     warnings = []
-    missing = _missing(found.root, splits)
+    missing = _missing_files(found.root, splits)
     if missing:
         first = os.path.join(found.root, missing[0])
         if len(missing) == len(splits):
-            raise UserError(f'none of the {len(splits)} listed images is there: {first} is missing')
+            raise UserError(f'none of the {len(splits)} listed images exists: {first} is missing')
         warnings.append(
             f'{len(missing)} of the {len(splits)} listed images are missing; the first is {first}'
         )
     trained = {image.label for image in found.images['train']}
     untrained = [name for label, name in enumerate(found.class_names) if label not in trained]
     if untrained:
-        some = ', '.join(untrained[:5]) + (', ...' if len(untrained) > 5 else '')
         warnings.append(
             f'{len(untrained)} of the {len(found.class_names)} classes have no training image, '
-            f'which convert_dataset.py refuses: {some}'
+            f'which convert_dataset.py does not accept: {first_few(untrained)}'
         )
     return warnings
 
 
-def _check_path(root: str, path: str) -> None:
-    if posixpath.isabs(path) or posixpath.normpath(path).split('/')[0] == '..':
-        raise UserError(f'{root}: {path} leaves that folder')
-    _check_text(root, 'file name', path)
-
-
 def _check_text(root: str, what: str, text: str) -> None:
-    """Refuses what could not be written to a list, or not be read from it again."""
+    """Raises a `UserError` for text that a list cannot hold."""
     if '\n' in text or '\r' in text:
         raise UserError(f'{root}: the {what} {text!r} has a line break; rename it')
     try:
         text.encode()
-    except UnicodeEncodeError as error:  # Python marks bytes that are not UTF-8 so
+    except UnicodeEncodeError as error:  # Python's representation of bytes that are not UTF-8.
         raise UserError(f'{root}: the {what} {text!r} is not UTF-8; rename it') from error
 
 
-def _missing(root: str, paths) -> list[str]:
-    """Which files are missing. Folders are read whole: much faster than to ask for each file."""
+def _missing_files(root: str, paths: Iterable[str]) -> list[str]:
+    """Returns the missing files; reads whole folders, much faster than a check of each file."""
     folders: dict[str, set[str]] = {}
     missing = []
     for path in paths:

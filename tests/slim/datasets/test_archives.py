@@ -14,7 +14,7 @@ FILES = {'birds/a b: é.jpg': b'one' * 1000, 'birds/deep/er/2.jpg': b'', 'list.t
 
 
 def tree(folder):
-    """The files in a folder, as what went into the archive."""
+    """Returns path -> contents of the files in a folder, like the dictionary of an archive."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in folder.rglob('*')
@@ -29,7 +29,7 @@ def link(name, target, kind=tarfile.SYMTYPE):
 
 
 @pytest.mark.parametrize('mode', ['w', 'w:gz', 'w:bz2', 'w:xz', 'zip'])
-def test_unpacks_every_kind_whatever_its_name_is(tmp_path, mode):
+def test_unpacks_every_kind_regardless_of_its_name(tmp_path, mode):
     archive = tmp_path / 'archive'
     archive.write_bytes(zip_bytes(FILES) if mode == 'zip' else tar_bytes(FILES, mode))
     assert archives.kind(str(archive)) == ('zip' if mode == 'zip' else 'tar')
@@ -97,7 +97,7 @@ def test_a_zip_with_a_link_is_refused(tmp_path):
         archives.unpack(str(archive), str(tmp_path / 'new'))
 
 
-def test_links_that_stay_inside_work(tmp_path):
+def test_links_inside_the_folder_work(tmp_path):
     archive = tmp_path / 'a.tar'
     files = {
         'real/1.jpg': b'one',
@@ -127,14 +127,14 @@ def flipped(content):
 
 @pytest.mark.parametrize('kind', ['tar', 'tar.gz', 'tar.gz, a bit', 'tar.bz2, a bit', 'zip'])
 def test_a_damaged_archive_leaves_nothing(tmp_path, kind):
-    # The first of bz2's blocks of 900 kB is whole.
+    # The first of bz2's blocks of 900 kB is intact.
     files = {f'{number}.jpg': os.urandom(100_000) for number in range(20)}
     content = {
         'tar': lambda: tar_bytes(files, 'w')[:1_030_000],
         'tar.gz': lambda: tar_bytes(files)[:-1000],
         'tar.gz, a bit': lambda: flipped(tar_bytes(files)),
         'tar.bz2, a bit': lambda: flipped(tar_bytes(files, 'w:bz2')),
-        # The table of contents at its end is whole, the bytes of one entry are not.
+        # The table of contents at the end is intact, the bytes of one entry are not.
         'zip': lambda: (whole := bytearray(zip_bytes(files)))[:500] + b'x' * 50 + whole[550:],
     }[kind]()
     archive = tmp_path / 'archive'
@@ -144,7 +144,7 @@ def test_a_damaged_archive_leaves_nothing(tmp_path, kind):
     assert os.listdir(tmp_path) == ['archive']
 
 
-def test_what_is_no_archive_is_refused(tmp_path):
+def test_other_files_are_refused(tmp_path):
     (tmp_path / 'archive').write_text('hello')
     with pytest.raises(UserError, match='neither a tar nor a zip'):
         archives.unpack(str(tmp_path / 'archive'), str(tmp_path / 'new'))
@@ -176,7 +176,7 @@ def test_many_members_are_not_kept_in_memory(tmp_path):
     assert names == [str(number) for number in range(50)]
 
 
-def test_what_grows_a_thousandfold_is_not_held_in_memory(tmp_path):
+def test_a_file_that_expands_a_thousandfold_is_not_held_in_memory(tmp_path):
     archive = tmp_path / 'a.tar.gz'
     archive.write_bytes(tar_bytes({'zeros': bytes(100_000_000), 'last': b'1'}))
     assert archive.stat().st_size < 200_000
@@ -195,7 +195,7 @@ def make(folder, files):
         path.write_text(content)
 
 
-def test_merge_moves_into_what_is_there(tmp_path):
+def test_merge_moves_into_existing_folders(tmp_path):
     source, target = tmp_path / 'source', tmp_path / 'target'
     make(source, {'images/a/1.jpg': '1', 'images/b/2.jpg': '2', 'same.txt': 'same', 'new': 'n'})
     make(target, {'images/a/0.jpg': '0', 'same.txt': 'same', 'own.txt': 'own'})
@@ -212,16 +212,18 @@ def test_merge_moves_into_what_is_there(tmp_path):
 
 
 @pytest.mark.parametrize('there', ['z/train.txt', 'z'])
-def test_merge_overwrites_nothing_and_then_moves_nothing(tmp_path, there):
+def test_merge_moves_nothing_if_a_file_would_be_overwritten(tmp_path, there):
     source, target = tmp_path / 'source', tmp_path / 'target'
     make(source, {'a.txt': 'new', 'z/train.txt': 'new'})
     make(target, {there: 'old'})
-    with pytest.raises(UserError, match=f'{target / there} is there already'):
+    with pytest.raises(
+        UserError, match=f'{target / there} exists and differs from that in the archive'
+    ):
         archives.merge(str(source), str(target))
     assert tree(target) == {there: b'old'}
     assert len(tree(source)) == 2
 
 
-def test_too_little_space_names_both_numbers(tmp_path):
+def test_too_little_disk_space_is_reported_with_both_numbers(tmp_path):
     with pytest.raises(UserError, match=r'1001\.00 TB are needed for CUB, but .*B are free'):
         archives.check_space(str(tmp_path), 10**15 + 10**12, 'for CUB')

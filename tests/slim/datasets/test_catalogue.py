@@ -30,7 +30,7 @@ def test_equal_counts_give_no_warning(name):
     assert catalogue.count_warnings(name, num_classes, counts) == []
 
 
-def test_each_difference_is_a_warning_with_both_numbers():
+def test_each_difference_gives_a_warning_with_both_numbers():
     found = catalogue.count_warnings('cub_200', 201, {'train': 5990, 'validation': 5794})
     assert len(found) == 2
     assert all('cub_200' in warning for warning in found)
@@ -38,7 +38,7 @@ def test_each_difference_is_a_warning_with_both_numbers():
     assert '5990' in found[1] and '5994' in found[1] and 'train' in found[1]
 
 
-def test_a_split_that_is_left_out_is_not_compared():
+def test_a_split_that_is_not_given_is_not_compared():
     assert catalogue.count_warnings('cub_200', 200, {'validation': 5794}) == []
     assert catalogue.count_warnings('cub_200', 200, {'validation': 5994}) != []
 

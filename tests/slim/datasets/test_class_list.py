@@ -27,10 +27,10 @@ def test_names_and_lines_of_labels_txt(read):
     ('text', 'problem'),
     [
         ('', 'is empty'),
-        ('wren\nwren\n', "line 2: the class 'wren' is there twice"),
+        ('wren\nwren\n', "line 2: the class 'wren' is listed twice"),
         ('wren\nwern\n', "line 2: there is no class 'wern'; did you mean wren?"),
         ('n2\n', 'did you mean n2 tench, Tinca tinca?'),
-        ('0:zzzz\n', "no class 'zzzz'; the 5 classes are n1 crane, n2 tench, Tinca tinca, 3:4"),
+        ('0:zzzz\n', "no class 'zzzz'; there are n1 crane, n2 tench, Tinca tinca, 3:4"),
         ('owl\n', "2 classes have the name 'owl'"),
     ],
 )

@@ -14,7 +14,16 @@ import tensorflow as tf
 from PIL import Image
 
 from slim import files
-from slim.datasets import conversion, dataset, manifest, problems, shards, split_lists, tfrecord
+from slim.datasets import (
+    conversion,
+    dataset,
+    manifest,
+    planning,
+    problems,
+    shards,
+    split_lists,
+    tfrecord,
+)
 from slim.errors import UserError
 
 REPOSITORY = Path(__file__).parents[3]
@@ -22,7 +31,7 @@ ORIENTATION = 0x0112  # the EXIF tag
 
 
 def jpeg(seed=0, height=12, width=16, mode='RGB', **options):
-    """The bytes of a JPEG; different for each seed."""
+    """Returns the contents of a JPEG, different for each seed."""
     pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
     file = io.BytesIO()
     Image.fromarray(pixels).convert(mode).save(file, 'JPEG', **options)
@@ -30,7 +39,7 @@ def jpeg(seed=0, height=12, width=16, mode='RGB', **options):
 
 
 def make_dataset(parent, name='birds', train=(0, 1, 2) * 4, val=(0, 1, 2, 1, 0)):
-    """A dataset of small JPEGs with these labels."""
+    """Writes a dataset of small JPEGs with these labels."""
     folder = parent / name
     seed = 0
     for list_name, labels in (('train.txt', train), ('val.txt', val)):
@@ -46,27 +55,27 @@ def make_dataset(parent, name='birds', train=(0, 1, 2) * 4, val=(0, 1, 2, 1, 0))
 
 
 def convert(folder, num_shards=3, **options):
-    """Converts without a bar."""
+    """Converts without a progress bar."""
     options = {'num_workers': 1, 'progress': False, **options}
     return conversion.convert(str(folder.parent), folder.name, num_shards=num_shards, **options)
 
 
 def examples(folder, split):
-    """What each shard of a split holds: lists of (encoded, label, height, width)."""
+    """Returns a list of (encoded, label, height, width) for each shard of a split."""
     shards = dataset.load_dataset(str(folder.parent), folder.name, split).shards
-    found = []
+    contents = []
     for shard in shards:
-        found.append([])
+        contents.append([])
         for serialized in tf.data.TFRecordDataset(shard):
             feature = tf.train.Example.FromString(serialized.numpy()).features.feature
             numbers = ('image/class/label', 'image/height', 'image/width')
             encoded = feature['image/encoded'].bytes_list.value[0]
-            found[-1].append((encoded, *(feature[key].int64_list.value[0] for key in numbers)))
-    return found
+            contents[-1].append((encoded, *(feature[key].int64_list.value[0] for key in numbers)))
+    return contents
 
 
 def listed(folder, split):
-    """The same from the list, in its order."""
+    """Returns the same for the images of the list, in one list."""
     found = []
     for image in split_lists.read_list(split_lists.list_path(str(folder), split)):
         encoded = (folder / image.path).read_bytes()
@@ -79,13 +88,13 @@ def shard_files(folder):
     return {path.name: path.read_bytes() for path in folder.glob('*.tfrecord')}
 
 
-def made_files(folder):
-    """The names of all files that are not input."""
-    inputs = ('train.txt', 'val.txt', 'images', conversion.LOCK)
+def output_files(folder):
+    """Returns the names of all files that are not input."""
+    inputs = ('train.txt', 'val.txt', 'images', files.LOCK)
     return sorted(name for name in os.listdir(folder) if name not in inputs)
 
 
-def test_every_listed_image_arrives_once_and_untouched(tmp_path):
+def test_every_listed_image_is_stored_once_and_untouched(tmp_path):
     folder = make_dataset(tmp_path)
     convert(folder)
     train = examples(folder, 'train')
@@ -94,7 +103,7 @@ def test_every_listed_image_arrives_once_and_untouched(tmp_path):
     validation = examples(folder, 'validation')
     assert [len(shard) for shard in validation] == [1, 2, 2]
     assert sum(validation, []) == listed(folder, 'validation')
-    assert made_files(folder) == sorted(
+    assert output_files(folder) == sorted(
         [tfrecord.shard_name(split, i, 3) for split in ('train', 'validation') for i in range(3)]
         + ['labels.txt', 'manifest.json']
     )
@@ -133,7 +142,7 @@ def test_the_seed_decides_the_order_of_training_images(tmp_path):
     [(10, 3, [3, 3, 4]), (3, 3, [1, 1, 1]), (12, 10, [1, 1, 1, 1, 2, 1, 1, 1, 1, 2])],
 )
 def test_blocks_are_even_and_never_empty(total, count, sizes):
-    blocks = [conversion._block(range(total), index, count) for index in range(count)]
+    blocks = [planning._block(range(total), index, count) for index in range(count)]
     assert sum((list(block) for block in blocks), []) == list(range(total))
     assert [len(block) for block in blocks] == sizes
 
@@ -143,10 +152,10 @@ def test_shards_without_an_image_are_refused(tmp_path, num_shards):
     folder = make_dataset(tmp_path)  # 5 validation images
     with pytest.raises(UserError, match='5 validation images do not fill|12 train images do not'):
         convert(folder, num_shards)
-    assert made_files(folder) == []
+    assert output_files(folder) == []
 
 
-def test_kinds_of_jpeg_that_are_stored(tmp_path):
+def test_kinds_of_jpeg_that_are_stored_untouched(tmp_path):
     folder = make_dataset(tmp_path)
     paths = [folder / i.path for i in split_lists.read_list(str(folder / 'val.txt'))]
     exif = Image.Exif()
@@ -163,7 +172,7 @@ def test_kinds_of_jpeg_that_are_stored(tmp_path):
 
 
 def reported(folder):
-    """The problems of the report, without their details."""
+    """Returns the rows of the validation report, without the details."""
     with open(folder / problems.NAME, encoding='utf-8', newline='') as file:
         rows = list(csv.reader(file))
     assert tuple(rows[0]) == problems.COLUMNS
@@ -172,7 +181,7 @@ def reported(folder):
 
 
 def spoil(folder, list_name, line, content):
-    """Writes `content` over the image on a line of a list; returns the image's listed path."""
+    """Overwrites the image on a line of a list with `content`; returns its listed path."""
     image = split_lists.read_list(str(folder / list_name))[line - 1].path
     (folder / image).write_bytes(content)
     return image
@@ -197,14 +206,14 @@ def test_all_bad_images_are_reported_before_anything_stops(tmp_path, num_workers
         ('train.txt', '10', missing, 'missing'),
         ('val.txt', '5', truncated, 'damaged'),
     ]
-    # The lists alone told that this could not be converted.
-    assert made_files(folder) == ['problems.csv']
+    # The lists alone show that this cannot be converted.
+    assert output_files(folder) == ['problems.csv']
     with pytest.raises(UserError, match='not converted yet'):
         dataset.load_dataset(str(tmp_path), 'birds', 'train')
 
 
 @pytest.mark.parametrize('num_workers', [1, 2])
-def test_what_cannot_be_used_is_left_out_on_request(tmp_path, capsys, num_workers):
+def test_unusable_images_are_skipped_on_request(tmp_path, capsys, num_workers):
     folder = make_dataset(tmp_path)
     spoil(folder, 'val.txt', 5, jpeg()[:-40])
     spoil(folder, 'train.txt', 2, b'')
@@ -212,20 +221,20 @@ def test_what_cannot_be_used_is_left_out_on_request(tmp_path, capsys, num_worker
     made = convert(folder, on_error='skip', num_workers=num_workers)
     assert sorted(sum(examples(folder, 'train'), [])) == sorted(good['train'])
     assert sum(examples(folder, 'validation'), []) == good['validation']
-    assert [split.num_left_out for split in made.splits.values()] == [1, 1]
+    assert [split.num_skipped for split in made.splits.values()] == [1, 1]
     assert [row[3] for row in reported(folder)] == ['empty', 'damaged']
-    assert 'left out 1 train and 1 validation' in capsys.readouterr().err
-    # Again: nothing to do, and the same warning.
+    assert 'skipped 1 train and 1 validation' in capsys.readouterr().err
+    # A second run has nothing to do and prints the same warning.
     assert convert(folder, on_error='skip', num_workers=num_workers) == made
-    assert 'left out 1 train and 1 validation' in capsys.readouterr().err
-    # To ask for all of them is refused, and costs the conversion without them nothing.
+    assert 'skipped 1 train and 1 validation' in capsys.readouterr().err
+    # Without --on_error=skip it is refused, and the conversion stays as it was.
     with pytest.raises(UserError, match='2 problems'):
         convert(folder)
     assert convert(folder, on_error='skip') == made
 
 
 def listed_but(folder, split, index):
-    """As `listed`, without the image at `index`, which need not be one."""
+    """Returns `listed` without the entry at `index`, whose file need not be an image."""
     path = split_lists.list_path(str(folder), split)
     images = split_lists.read_list(path)
     found = []
@@ -236,17 +245,17 @@ def listed_but(folder, split, index):
     return found
 
 
-def test_images_that_turned_out_bad_cost_the_good_shards_nothing(tmp_path, capsys):
+def test_a_damaged_image_leaves_the_other_shards_as_they_are(tmp_path, capsys):
     folder = make_dataset(tmp_path)
     bad = spoil(folder, 'val.txt', 1, b'no image')
     with pytest.raises(UserError, match='val.txt, line 1'):
         convert(folder)
     times = {path.name: path.stat().st_mtime_ns for path in folder.glob('*.tfrecord')}
     assert len(times) == 6
-    # Mended: one shard is made anew, the others are those of the first run.
+    # Once it is repaired, one shard is rebuilt; the others are those of the first run.
     (folder / bad).write_bytes(jpeg())
     convert(folder)
-    assert '5 of 6 shards are there already' in capsys.readouterr().out
+    assert '5 of 6 shards exist already' in capsys.readouterr().out
     again = {path.name: path.stat().st_mtime_ns for path in folder.glob('*.tfrecord')}
     assert [name for name in times if times[name] != again[name]] == [
         tfrecord.shard_name('validation', 0, 3)
@@ -255,7 +264,7 @@ def test_images_that_turned_out_bad_cost_the_good_shards_nothing(tmp_path, capsy
     assert sum(examples(folder, 'validation'), []) == listed(folder, 'validation')
 
 
-def test_images_that_went_missing_do_not_cost_an_earlier_conversion(tmp_path):
+def test_a_missing_image_leaves_an_earlier_conversion_as_it_is(tmp_path):
     folder = make_dataset(tmp_path)
     made = convert(folder)
     before = shard_files(folder)
@@ -266,7 +275,7 @@ def test_images_that_went_missing_do_not_cost_an_earlier_conversion(tmp_path):
     assert manifest.read_manifest(str(folder)) == made
 
 
-def test_nothing_is_made_of_no_images(tmp_path):
+def test_a_split_without_usable_images_is_refused(tmp_path):
     folder = make_dataset(tmp_path)
     for line in range(1, 6):
         spoil(folder, 'val.txt', line, b'no image')
@@ -275,7 +284,7 @@ def test_nothing_is_made_of_no_images(tmp_path):
     assert not (folder / 'manifest.json').exists()
 
 
-def test_a_file_with_two_labels_is_left_out_altogether(tmp_path):
+def test_all_listings_of_a_file_with_two_labels_are_skipped(tmp_path):
     folder = make_dataset(tmp_path)
     images = split_lists.read_list(str(folder / 'val.txt'))
     first = images[0].path
@@ -293,7 +302,7 @@ def test_a_file_with_two_labels_is_left_out_altogether(tmp_path):
     assert sum(examples(folder, 'validation'), []) == listed(folder, 'validation')[1:5]
 
 
-def test_a_file_that_is_listed_twice_counts_twice_as_in_2018(tmp_path):
+def test_a_file_that_is_listed_twice_is_stored_twice_as_by_the_original_code(tmp_path):
     folder = make_dataset(tmp_path)
     images = split_lists.read_list(str(folder / 'val.txt'))
     split_lists.write_list(str(folder / 'val.txt'), [*images, images[0]])
@@ -308,12 +317,12 @@ def test_labels_with_gaps_are_refused(tmp_path):
     assert 'from 0 to 5 without gaps' in str(caught.value)
     assert '3 class without image' in str(caught.value)
     assert [row[3] for row in reported(folder)] == ['class without image'] * 3
-    assert made_files(folder) == ['problems.csv']
+    assert output_files(folder) == ['problems.csv']
 
 
-def test_a_label_beyond_all_counting_is_reported_alone(tmp_path):
+def test_an_impossible_label_does_not_make_classes_without_images(tmp_path):
     folder = make_dataset(tmp_path, train=(0, 123456789, 0), val=(0, 0, 0))
-    with pytest.raises(UserError, match='has label 123456789, but with 6 images'):
+    with pytest.raises(UserError, match='has label 123456789, but 6 images have at most 6 classes'):
         convert(folder)
     assert [row[3] for row in reported(folder)] == ['label out of range']
     convert(folder, num_shards=1, on_error='skip')
@@ -327,7 +336,7 @@ def test_a_class_of_labels_txt_without_images_is_refused(tmp_path):
         convert(folder)
 
 
-def test_a_class_without_images_is_refused_where_a_conversion_skipped_it(tmp_path, capsys):
+def test_a_class_without_images_is_refused_after_a_conversion_that_skipped_it(tmp_path, capsys):
     folder = make_dataset(tmp_path)
     split_lists.write_labels(str(folder), ['a', 'b', 'c', 'd'])
     made = convert(folder, on_error='skip')
@@ -338,7 +347,7 @@ def test_a_class_without_images_is_refused_where_a_conversion_skipped_it(tmp_pat
     assert manifest.read_manifest(str(folder)) == made
 
 
-def test_a_class_whose_images_are_all_bad_is_reported(tmp_path):
+def test_a_class_without_usable_images_is_reported(tmp_path):
     folder = make_dataset(tmp_path, train=(0, 0, 1, 0), val=(0, 1, 0))
     spoil(folder, 'train.txt', 3, b'no image')
     with pytest.raises(UserError, match='2 problems'):
@@ -346,8 +355,8 @@ def test_a_class_whose_images_are_all_bad_is_reported(tmp_path):
     assert {row[3] for row in reported(folder)} == {'class without image', 'not an image'}
 
 
-def test_many_absent_classes_are_not_all_listed(tmp_path, monkeypatch):
-    monkeypatch.setattr(conversion, 'REPORTED_CLASSES', 2)
+def test_the_report_names_a_limited_number_of_absent_classes(tmp_path, monkeypatch):
+    monkeypatch.setattr(planning, 'REPORTED_CLASSES', 2)
     folder = make_dataset(tmp_path, train=(0, 9) * 5, val=(0, 0, 0))
     with pytest.raises(UserError):
         convert(folder)
@@ -355,7 +364,7 @@ def test_many_absent_classes_are_not_all_listed(tmp_path, monkeypatch):
     assert 'and 6 more are' in (folder / 'problems.csv').read_text()
 
 
-def test_labels_txt_bounds_the_labels_and_stays(tmp_path):
+def test_labels_txt_limits_the_labels_and_is_kept(tmp_path):
     folder = make_dataset(tmp_path)
     split_lists.write_labels(str(folder), ['a', 'b'])
     with pytest.raises(UserError, match='train.txt, line 3: label 2 is out of range'):
@@ -365,7 +374,7 @@ def test_labels_txt_bounds_the_labels_and_stays(tmp_path):
     assert split_lists.read_labels(str(folder)) == ['a', 'b', 'c']
 
 
-def test_a_missing_labels_txt_is_made_of_folder_names(tmp_path):
+def test_a_missing_labels_txt_gets_the_names_of_folders(tmp_path):
     folder = make_dataset(tmp_path)
     convert(folder)
     assert split_lists.read_labels(str(folder)) == ['class: 0', 'class: 1', 'class: 2']
@@ -380,12 +389,12 @@ def test_a_missing_labels_txt_is_made_of_folder_names(tmp_path):
         (['train/a/1.jpg', 'train/b/1.jpg', 'val/b/1.jpg'], ['a', 'b']),
         (['a/1.jpg', 'b/1.jpg', 'c/1.jpg'], ['0', '1']),  # class 1 has two folders
         (['a/1.jpg', 'a/2.jpg', 'a/3.jpg'], ['0', '1']),  # one folder for both
-        (['1.jpg', 'b/2.jpg', 'b/3.jpg'], ['0', '1']),  # none for class 0
+        (['1.jpg', 'b/2.jpg', 'b/3.jpg'], ['0', '1']),  # no folder for class 0
     ],
 )
 def test_names_of_classes(paths, names):
-    images = map(split_lists.ListedImage, paths, (0, 1, 1))
-    assert conversion.names_of_classes(images, 2) == names
+    images = [split_lists.ListedImage(*pair) for pair in zip(paths, (0, 1, 1), strict=True)]
+    assert planning.names_of_classes(images) == names
 
 
 def test_a_second_run_does_nothing(tmp_path, capsys):
@@ -438,7 +447,7 @@ def other_image_of_the_same_size(folder):
         spoilt_manifest,
     ],
 )
-def test_what_changed_is_converted_anew(tmp_path, capsys, change):
+def test_changes_are_converted_again(tmp_path, capsys, change):
     folder = make_dataset(tmp_path)
     convert(folder)
     change(folder)
@@ -448,7 +457,7 @@ def test_what_changed_is_converted_anew(tmp_path, capsys, change):
     assert sorted(sum(examples(folder, 'train'), [])) == sorted(listed(folder, 'train'))
 
 
-def test_another_seed_is_converted_anew(tmp_path):
+def test_another_seed_is_converted_again(tmp_path):
     folder = make_dataset(tmp_path)
     convert(folder, seed=0)
     before = shard_files(folder)
@@ -465,18 +474,18 @@ def test_shards_of_another_count_are_removed(tmp_path):
     assert sorted(shard_files(folder)) == sorted([*names, 'mine.tfrecord'])
 
 
-def test_a_failed_conversion_is_not_taken_for_the_earlier_one(tmp_path):
+def test_a_failed_conversion_is_not_mistaken_for_the_earlier_one(tmp_path):
     folder = make_dataset(tmp_path)
     convert(folder)
     bad = folder / split_lists.read_list(str(folder / 'val.txt'))[0].path
     bad.write_bytes(b'no image')
-    with pytest.raises(UserError, match='is not an image of a kind'):
+    with pytest.raises(UserError, match='is not an image in a supported format'):
         convert(folder)
     with pytest.raises(UserError, match='not converted yet'):
         dataset.load_dataset(str(tmp_path), 'birds', 'train')
 
 
-def test_what_a_killed_run_left_is_removed(tmp_path):
+def test_remains_of_a_killed_run_are_removed(tmp_path):
     folder = make_dataset(tmp_path)
     left = folder / (tfrecord.shard_name('train', 3, 7) + files.UNFINISHED)
     left.write_bytes(b'half a shard')
@@ -486,7 +495,25 @@ def test_what_a_killed_run_left_is_removed(tmp_path):
     assert len(shard_files(folder)) == 6
 
 
-def test_a_catalogued_dataset_with_other_counts_is_warned_of(tmp_path, capsys):
+def test_the_lock_file_of_an_earlier_version_is_ignored(tmp_path):
+    folder = make_dataset(tmp_path)
+    (folder / '.conversion.lock').touch()
+    convert(folder)
+    assert len(shard_files(folder)) == 6
+
+
+def test_the_digest_of_sources_is_that_of_earlier_versions():
+    images = [split_lists.ListedImage('a/é.jpg', 3), split_lists.ListedImage('b c.png', 0)]
+    statuses = [(10, 123456789), (2**40, -1)]
+    digests = [shards.source_sha256(images, statuses, rotate) for rotate in (False, True)]
+    # Otherwise every dataset that was ever converted would be converted again.
+    assert digests == [
+        '4ca326c8e4f935d8c74798f03a8650e2755b9c34f3025e35cae9adde922764b3',
+        '6896bbff9edd7eea8c5d8ca9b0f2048e20b12058c92361137aecdc7be280e369',
+    ]
+
+
+def test_counts_that_differ_from_the_catalogue_get_warnings(tmp_path, capsys):
     convert(make_dataset(tmp_path, name='cub_200'))
     out, err = capsys.readouterr()
     assert '12 train and 5 validation images of 3 classes' in out.splitlines()[-1]
@@ -498,11 +525,11 @@ def test_a_catalogued_dataset_with_other_counts_is_warned_of(tmp_path, capsys):
 
 
 def make_large_dataset(parent, images=1200):
-    """A dataset that takes a second or more to convert, of few images under many names."""
+    """Writes a dataset that takes a while to convert: ten images under many names."""
     folder = parent / 'birds'
     folder.mkdir(parents=True)
     for number in range(10):
-        (folder / f'{number}.jpg').write_bytes(jpeg(number, 400, 500 - number))
+        (folder / f'{number}.jpg').write_bytes(jpeg(number, 300, 375 - number))
     names = []
     for number in range(images):
         names.append((f'{number:04d}.jpg', number % 10))
@@ -518,7 +545,7 @@ def start_command(folder, *arguments):
 
 
 def start(folder, *arguments):
-    """Starts a conversion to 60 shards in a process of its own."""
+    """Starts a conversion to 60 shards in another process."""
     return subprocess.Popen(
         start_command(folder, *arguments),
         stdout=subprocess.DEVNULL,
@@ -529,7 +556,7 @@ def start(folder, *arguments):
 
 @pytest.fixture(scope='module')
 def undisturbed(tmp_path_factory):
-    """A folder with a large dataset, converted to 60 shards, and how many seconds that took."""
+    """A folder with a large dataset, converted to 60 shards, and the seconds this took."""
     folder = make_large_dataset(tmp_path_factory.mktemp('undisturbed'))
     began = time.monotonic()
     process = start(folder, '--num_workers=2')
@@ -537,8 +564,8 @@ def undisturbed(tmp_path_factory):
     return folder, time.monotonic() - began
 
 
-def whole_conversion(folder):
-    """All that a conversion leaves: its shards, manifest and labels."""
+def conversion_files(folder):
+    """Returns the contents of all shards, the manifest and the labels."""
     others = {name: (folder / name).read_bytes() for name in ('manifest.json', 'labels.txt')}
     return shard_files(folder) | others
 
@@ -547,25 +574,27 @@ def test_the_shards_are_the_same_whatever_the_number_of_workers(undisturbed, tmp
     folder, _ = undisturbed
     alone = copied(folder, tmp_path)
     convert(alone, num_shards=60, num_workers=1)
-    assert whole_conversion(alone) == whole_conversion(folder)
+    assert conversion_files(alone) == conversion_files(folder)
     three = copied(folder, tmp_path / 'three')
-    convert(three, num_shards=60, num_workers=3)
-    assert whole_conversion(three) == whole_conversion(folder)
+    assert start(three, '--num_workers=3').wait(timeout=120) == 0
+    assert conversion_files(three) == conversion_files(folder)
 
 
 def copied(folder, parent):
-    """The lists and images of a dataset, with the times of the files, in another place."""
+    """Links the lists and images of a dataset into another folder; times of files are kept."""
     other = parent / folder.name
     made = [*shard_files(folder), 'manifest.json', 'labels.txt']
     shutil.copytree(folder, other, ignore=lambda *_: made, copy_function=os.link)
     return other
 
 
-def test_killed_at_ten_random_moments_it_ends_as_if_nothing_had_happened(undisturbed, tmp_path):
+def test_a_conversion_killed_at_ten_random_moments_resumes_to_the_same_result(
+    undisturbed, tmp_path
+):
     undisturbed_folder, seconds = undisturbed
-    expected = whole_conversion(undisturbed_folder)
+    expected = conversion_files(undisturbed_folder)
     folder = copied(undisturbed_folder, tmp_path)
-    convert(folder, num_shards=2)  # so that there is a manifest which must go
+    convert(folder, num_shards=2)  # leaves a manifest that must be removed
     moments = np.random.default_rng().uniform(0.05, seconds, 10)
     killed = 0
     for moment in moments:
@@ -578,23 +607,23 @@ def test_killed_at_ten_random_moments_it_ends_as_if_nothing_had_happened(undistu
         status = process.wait(timeout=30)
         assert status in (0, -signal.SIGKILL), (moments, process.stderr.read())
         if status != 0 and (folder / 'manifest.json').exists():
-            # Killed before it began, or when it had ended but for its own end.
+            # Killed before the first shard or after the last.
             made = manifest.read_manifest(str(folder))
             assert len(made.splits['train'].shards) in (2, 60)
         left = {name: shard for name, shard in shard_files(folder).items() if '-of-00060' in name}
         assert left.items() <= expected.items(), moments
-        if status == 0:  # All was done: begin anew.
+        if status == 0:  # It had finished: start again.
             shutil.rmtree(folder)
             folder = copied(undisturbed_folder, tmp_path)
     assert killed, moments
     convert(folder, num_shards=60)
-    assert whole_conversion(folder) == expected, moments
+    assert conversion_files(folder) == expected, moments
     assert not list(folder.glob(f'*{files.UNFINISHED}'))
     assert dataset.load_dataset(str(folder.parent), 'birds', 'train').num_images == 1200
 
 
 @pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_leaves_whole_shards_and_nothing_unfinished(undisturbed, tmp_path, number):
+def test_a_signal_leaves_complete_shards_and_nothing_unfinished(undisturbed, tmp_path, number):
     folder = copied(undisturbed[0], tmp_path)
     expected = shard_files(undisturbed[0])
     process = start(folder, '--num_workers=2')
@@ -611,21 +640,22 @@ def test_a_signal_leaves_whole_shards_and_nothing_unfinished(undisturbed, tmp_pa
     assert [path.name for path in folder.glob(f'*{files.UNFINISHED}')] == [shards.JOURNAL]
 
 
-def test_two_conversions_of_one_dataset_at_once_are_refused(undisturbed, tmp_path):
+def test_two_conversions_of_one_dataset_at_once_are_refused(undisturbed, tmp_path, monkeypatch):
+    monkeypatch.setattr(files, 'LOCK_PATIENCE_SECONDS', 0.1)
     folder = copied(undisturbed[0], tmp_path)
     process = start(folder, '--num_workers=1')
     first = folder / tfrecord.shard_name('train', 0, 60)
     while not first.exists() and process.poll() is None:
         time.sleep(0.001)
-    with pytest.raises(UserError, match='is being written to by another process'):
+    with pytest.raises(UserError, match='another process is writing to'):
         convert(folder, num_shards=60)
     assert process.wait(timeout=60) == 0
-    assert whole_conversion(folder) == whole_conversion(undisturbed[0])
+    assert conversion_files(folder) == conversion_files(undisturbed[0])
 
 
-def test_a_full_disk_leaves_whole_shards_and_the_next_run_goes_on(undisturbed, tmp_path):
+def test_a_full_disk_leaves_complete_shards_and_the_next_run_resumes(undisturbed, tmp_path):
     folder = copied(undisturbed[0], tmp_path)
-    # A limit to the size of a file takes the place of the disk's: the sixth shard does not fit.
+    # A limit to the size of files simulates a full disk: the largest shard does not fit.
     sizes = sorted({path.stat().st_size for path in undisturbed[0].glob('*.tfrecord')})
     program = (
         'import resource, runpy, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); '
@@ -642,4 +672,4 @@ def test_a_full_disk_leaves_whole_shards_and_the_next_run_goes_on(undisturbed, t
     assert shard_files(folder).items() <= expected.items()
     assert not (folder / 'manifest.json').exists()
     convert(folder, num_shards=60)
-    assert whole_conversion(folder) == whole_conversion(undisturbed[0])
+    assert conversion_files(folder) == conversion_files(undisturbed[0])

@@ -7,7 +7,7 @@ from slim.errors import UserError
 
 
 def converted(parent, name='my_birds', num_classes=2):
-    """A folder as a conversion leaves it, with shards that are of the right size at least."""
+    """Writes the files of a conversion; of the shards only the sizes are right."""
     folder = parent / name
     folder.mkdir()
     splits = {}
@@ -24,7 +24,7 @@ def converted(parent, name='my_birds', num_classes=2):
     return folder
 
 
-def test_a_split_is_described_by_what_is_on_disk(tmp_path):
+def test_a_split_is_described_by_its_files(tmp_path):
     folder = converted(tmp_path)
     assert dataset.load_dataset(str(tmp_path), 'my_birds', 'train') == dataset.Dataset(
         name='my_birds',
@@ -40,13 +40,22 @@ def test_a_split_is_described_by_what_is_on_disk(tmp_path):
     assert validation.shards == (str(folder / 'validation_0'),)
 
 
+def test_a_labels_offset_reduces_the_number_of_outputs(tmp_path):
+    converted(tmp_path)
+    train = dataset.load_dataset(str(tmp_path), 'my_birds', 'train')
+    assert [train.num_output_classes(offset) for offset in (0, 1)] == [2, 1]
+    for offset in (-1, 2):
+        with pytest.raises(UserError, match=f'--labels_offset={offset} leaves no class of 2'):
+            train.num_output_classes(offset)
+
+
 def message_of(*arguments):
     with pytest.raises(UserError) as caught:
         dataset.load_dataset(*(str(argument) for argument in arguments))
     return str(caught.value)
 
 
-def test_an_unknown_dataset_offers_the_nearest_names(tmp_path):
+def test_the_error_for_an_unknown_dataset_suggests_similar_names(tmp_path):
     converted(tmp_path)
     assert 'did you mean my_birds' in message_of(tmp_path, 'my_brids', 'train')
     assert 'cub_200' in message_of(tmp_path, 'cub200', 'train')
@@ -55,7 +64,7 @@ def test_an_unknown_dataset_offers_the_nearest_names(tmp_path):
     assert 'unknown dataset' in message_of(tmp_path, 'zzz', 'train')
 
 
-def test_a_known_dataset_without_a_folder_says_how_to_get_it(tmp_path):
+def test_the_error_for_a_known_dataset_without_a_folder_names_the_commands(tmp_path):
     assert 'prepare_dataset.py --dataset_name=demo' in message_of(tmp_path, 'demo', 'train')
     missing = message_of(tmp_path, 'cub_200', 'train')
     assert str(tmp_path / 'cub_200') in missing
@@ -68,13 +77,13 @@ def test_a_path_is_not_a_name(tmp_path, name):
     assert 'not the name of a dataset' in message_of(tmp_path, name, 'train')
 
 
-def test_an_unknown_split_names_those_that_exist(tmp_path):
+def test_the_error_for_an_unknown_split_names_the_splits(tmp_path):
     converted(tmp_path)
     assert 'train, validation' in message_of(tmp_path, 'my_birds', 'xyz')
     assert 'did you mean train' in message_of(tmp_path, 'my_birds', 'trains')
 
 
-def test_a_dataset_that_is_not_converted_says_so(tmp_path):
+def test_the_error_for_a_dataset_that_is_not_converted_names_the_command(tmp_path):
     folder = converted(tmp_path)
     os.remove(folder / 'manifest.json')
     assert 'convert_dataset.py --dataset_name=my_birds' in message_of(tmp_path, 'my_birds', 'train')
@@ -110,14 +119,14 @@ def rename_label(folder):
         (add_label, 'labels.txt has 3 classes, but the shards were made with 2'),
     ],
 )
-def test_what_does_not_belong_together_is_refused(tmp_path, spoil, problem):
+def test_files_that_do_not_belong_together_are_refused(tmp_path, spoil, problem):
     spoil(converted(tmp_path))
     message = message_of(tmp_path, 'my_birds', 'train')
     assert problem in message
     assert 'convert_dataset.py --dataset_name=my_birds' in message
 
 
-def test_catalogue_warnings_look_at_the_loaded_split(tmp_path):
+def test_catalogue_warnings_are_about_the_loaded_split(tmp_path):
     converted(tmp_path, name='cub_200')
     warnings = dataset.catalogue_warnings(dataset.load_dataset(str(tmp_path), 'cub_200', 'train'))
     assert len(warnings) == 2

@@ -1,13 +1,17 @@
-import fcntl
 import json
 import os
 import re
+import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import gdown
 import pytest
 from gdown.download import get_url_from_gdrive_confirmation
 
-from slim.datasets import catalogue, downloads
+from slim import files as locks
+from slim.datasets import catalogue, download_index, downloads
+from slim.datasets.download_index import File, Item
 from slim.errors import UserError
 from tests.download_server import Served, md5, serve, sha256, tar_bytes, zip_bytes
 
@@ -22,19 +26,19 @@ def server():
 
 
 @pytest.fixture
-def places(tmp_path):
+def folders(tmp_path):
     roots = {name: str(tmp_path / name) for name in ('data', 'feature', 'checkpoints', 'top')}
-    return downloads.Places(**roots)
+    return downloads.Folders(**roots)
 
 
 @pytest.fixture
-def fetch(places):
-    """`fetch(item, files..., **options)` fetches an item of these files, without waiting."""
+def fetch(folders):
+    """Returns `fetch(*files, **options)`, which fetches an item of these files without pauses."""
 
     def run(*files, name='birds', folder='data/birds', **options):
-        item = downloads.Item(name, 'what', folder, files)
+        item = Item(name, 'what', folder, files)
         options = {'pauses': (), **options}
-        return downloads.fetch(name, catalogue={name: item}, places=places, **options)
+        return downloads.fetch(name, index={name: item}, folders=folders, **options)
 
     return run
 
@@ -45,30 +49,30 @@ def birds(tmp_path):
 
 
 def plain(server, content, name='list.txt', **fields):
-    """A file of an item that is not unpacked, and that the server has."""
+    """Returns a file that is not unpacked; adds it to the server."""
     server.served[name] = Served(content)
-    return downloads.File(name, urls=(server.url(name),), **fields)
+    return File(name, urls=(server.url(name),), **fields)
 
 
 def archive(server, content=ARCHIVE, name='CUB.tgz', **fields):
-    """A file of an item that is unpacked, and that the server has."""
+    """Returns a file that is unpacked; adds it to the server."""
     fields = {'md5': md5(content), 'unpack': '.', 'holds': ('CUB/images.txt',), **fields}
     server.served[name] = Served(content)
-    return downloads.File(name, urls=(server.url(name),), **fields)
+    return File(name, urls=(server.url(name),), **fields)
 
 
 def names(folder):
     return sorted(os.listdir(folder)) if folder.exists() else []
 
 
-def test_a_file_with_the_right_sum_gets_its_name(server, fetch, birds, capsys):
+def test_a_file_with_the_right_checksum_gets_its_name(server, fetch, birds, capsys):
     content = b'images/a.jpg\n' * 100
     file = plain(server, content, sha256=sha256(content), bytes=len(content))
     path = fetch(file)
     assert path == str(birds / 'list.txt')
     assert (birds / 'list.txt').read_bytes() == content
     assert names(birds) == ['list.txt']
-    assert 'fetched' in capsys.readouterr().out
+    assert 'saved into' in capsys.readouterr().out
 
     assert fetch(file) == path
     assert len(server.requests) == 1
@@ -85,13 +89,13 @@ def test_an_archive_is_unpacked_and_removed(server, fetch, birds):
     assert len(server.requests) == 1
 
 
-def test_an_archive_is_kept_if_one_wants(server, fetch, birds):
+def test_an_archive_is_kept_on_request(server, fetch, birds):
     fetch(archive(server), keep_archives=True)
     assert names(birds) == ['CUB', 'CUB.tgz', 'downloads.json']
     assert (birds / 'CUB.tgz').read_bytes() == ARCHIVE
 
 
-def test_an_archive_that_somebody_put_there_is_checked_unpacked_and_stays(server, fetch, birds):
+def test_an_archive_put_there_by_hand_is_checked_unpacked_and_kept(server, fetch, birds):
     birds.mkdir(parents=True)
     (birds / 'CUB.tgz').write_bytes(ARCHIVE)
     (birds / 'train.txt').write_text('lists that were there')
@@ -100,7 +104,7 @@ def test_an_archive_that_somebody_put_there_is_checked_unpacked_and_stays(server
     assert server.requests == []
 
 
-def test_a_wrong_sum_is_refused_and_removed(server, fetch, birds):
+def test_a_wrong_checksum_is_refused_and_removed(server, fetch, birds):
     file = archive(server, md5=md5(b'another'))
     with pytest.raises(UserError, match='CUB.tgz: refused') as caught:
         fetch(file)
@@ -108,41 +112,41 @@ def test_a_wrong_sum_is_refused_and_removed(server, fetch, birds):
     assert names(birds) == []
 
 
-@pytest.mark.parametrize('sum_is_known', [True, False])
+@pytest.mark.parametrize('hash_is_known', [True, False])
 @pytest.mark.parametrize('content_type', ['text/html; charset=utf-8', 'application/x-gzip'])
 def test_a_web_page_instead_of_an_archive_is_refused_and_removed(
-    server, fetch, birds, sum_is_known, content_type
+    server, fetch, birds, hash_is_known, content_type
 ):
-    file = archive(server, md5=md5(ARCHIVE) if sum_is_known else None)
+    file = archive(server, md5=md5(ARCHIVE) if hash_is_known else None)
     page = b'\n<!DOCTYPE html><html><body>Please log in</body></html>'
     server.served['CUB.tgz'] = Served(page, content_type=content_type)
-    with pytest.raises(UserError, match='sent a web page instead of the file'):
+    with pytest.raises(UserError, match='refused: the file is a web page'):
         fetch(file)
     assert names(birds) == []
 
 
-def test_what_is_no_archive_is_refused_where_no_sum_is_known(server, fetch, birds):
-    with pytest.raises(UserError, match='refused: what came is no archive'):
+def test_another_file_than_an_archive_is_refused_without_a_checksum(server, fetch, birds):
+    with pytest.raises(UserError, match='refused: CUB.tgz is not an archive'):
         fetch(archive(server, b'quota exceeded', md5=None))
     assert names(birds) == []
 
 
 def test_a_wrong_size_is_refused_before_it_is_downloaded(server, fetch, birds):
     file = plain(server, b'x' * 5_000_000, bytes=4_000_000)
-    with pytest.raises(UserError, match='server has 5000000 bytes, expected are 4000000'):
+    with pytest.raises(UserError, match='the file has 5000000 bytes, expected 4000000'):
         fetch(file)
     assert names(birds) == []
     assert server.sent == []
 
 
 @pytest.mark.parametrize('validators', [('"1"', None), (None, 'Mon, 01 Jan 2018 00:00:00 GMT')])
-def test_a_broken_connection_is_resumed_and_only_the_rest_travels(server, fetch, birds, validators):
+def test_only_the_rest_is_downloaded_after_a_broken_connection(server, fetch, birds, validators):
     file = archive(server)
     etag, date = validators
     server.served['CUB.tgz'] = Served(ARCHIVE, etag=etag, last_modified=date, breaks=[200_000])
     with pytest.raises(UserError, match='the connection broke off; 200 kB are kept') as caught:
         fetch(file)
-    assert 'the same command goes on' in str(caught.value)
+    assert 'the same command resumes' in str(caught.value)
     part = birds / 'CUB.tgz.download/part'
     have = part.stat().st_size
     assert have == 200_000
@@ -156,7 +160,7 @@ def test_a_broken_connection_is_resumed_and_only_the_rest_travels(server, fetch,
     assert (birds / 'CUB/images/a.jpg').read_bytes() == FILES['CUB/images/a.jpg']
 
 
-def test_a_run_tries_again_by_itself_as_long_as_something_comes(server, fetch):
+def test_a_run_retries_as_long_as_something_arrives(server, fetch):
     file = archive(server)
     server.served['CUB.tgz'].breaks += [70_000, 70_000, 0, 70_000]
     fetch(file, pauses=(0.01, 0.01))
@@ -166,7 +170,7 @@ def test_a_run_tries_again_by_itself_as_long_as_something_comes(server, fetch):
     ]
 
 
-def test_a_run_gives_up_when_nothing_more_comes(server, fetch):
+def test_a_run_gives_up_when_nothing_more_arrives(server, fetch):
     file = archive(server)
     server.served['CUB.tgz'].breaks += [70_000, 0, 0]
     with pytest.raises(UserError, match='70.0 kB are kept'):
@@ -174,7 +178,7 @@ def test_a_run_gives_up_when_nothing_more_comes(server, fetch):
     assert len(server.requests) == 3
 
 
-def test_a_file_that_changed_in_between_is_downloaded_anew(server, fetch, birds):
+def test_a_file_that_changed_in_between_is_downloaded_again(server, fetch, birds):
     old, new = tar_bytes(FILES), tar_bytes({**FILES, 'CUB/new.txt': os.urandom(99)})
     file = archive(server, new, md5=None)
     server.served['CUB.tgz'] = Served(old, etag='"old"', breaks=[200_000])
@@ -187,20 +191,20 @@ def test_a_file_that_changed_in_between_is_downloaded_anew(server, fetch, birds)
     assert (birds / 'CUB/new.txt').exists()
 
 
-def test_a_server_that_ignores_if_range_is_found_out(server, fetch, birds):
+def test_a_server_that_ignores_if_range_is_detected(server, fetch, birds):
     new = os.urandom(len(ARCHIVE) + 7)
     file = plain(server, new, sha256=sha256(new))
     server.served['list.txt'] = Served(ARCHIVE, etag=None, breaks=[200_000])
     with pytest.raises(UserError):
         fetch(file)
-    # It has no ETag and no date, so that the range is asked for on the strength of the sum alone.
+    # Without an ETag and a date, the range is only requested because the checksum is known.
     server.served['list.txt'] = Served(new, etag=None)
     fetch(file)
     assert server.ranges() == [None, 'bytes=200000-', None]
     assert (birds / 'list.txt').read_bytes() == new
 
 
-def test_without_a_sum_and_anything_to_know_it_by_a_file_is_downloaded_anew(server, fetch):
+def test_without_checksum_and_validator_a_file_is_downloaded_again(server, fetch):
     file = archive(server, md5=None)
     server.served['CUB.tgz'] = Served(ARCHIVE, etag=None, breaks=[200_000])
     with pytest.raises(UserError):
@@ -209,7 +213,7 @@ def test_without_a_sum_and_anything_to_know_it_by_a_file_is_downloaded_anew(serv
     assert server.ranges() == [None, None]
 
 
-def test_a_server_without_ranges_begins_anew(server, fetch, birds):
+def test_a_download_from_a_server_without_ranges_starts_again(server, fetch, birds):
     file = archive(server)
     server.served['CUB.tgz'] = Served(ARCHIVE, ranges=False, breaks=[200_000])
     with pytest.raises(UserError):
@@ -220,14 +224,14 @@ def test_a_server_without_ranges_begins_anew(server, fetch, birds):
     assert (birds / 'CUB/images.txt').exists()
 
 
-def test_a_server_that_does_not_say_the_length(server, fetch, birds):
+def test_a_server_that_does_not_send_the_length(server, fetch, birds):
     file = archive(server)
     server.served['CUB.tgz'] = Served(ARCHIVE, length=False)
     fetch(file)
     assert (birds / 'CUB/images.txt').exists()
 
 
-def test_a_server_that_takes_the_gzip_of_a_tgz_for_an_encoding(server, fetch, birds):
+def test_a_server_that_declares_the_gzip_of_a_tgz_as_an_encoding(server, fetch, birds):
     file = archive(server)
     server.served['CUB.tgz'] = Served(ARCHIVE, encoding='x-gzip', breaks=[200_000])
     fetch(file, pauses=(0.01,))
@@ -235,34 +239,21 @@ def test_a_server_that_takes_the_gzip_of_a_tgz_for_an_encoding(server, fetch, bi
     assert (birds / 'CUB/images.txt').exists()
 
 
-def test_a_part_that_is_whole_already_is_not_asked_for_again(server, fetch, birds):
-    """Killed between the last byte and the checksum, at both places where the bytes may be."""
+def test_a_complete_part_is_not_downloaded_again(server, fetch, birds):
+    """The process was killed between the last byte and the checksum."""
     file = archive(server)
     server.served['CUB.tgz'].breaks.append(200_000)
     with pytest.raises(UserError):
         fetch(file)
     staging = birds / 'CUB.tgz.download'
     (staging / 'part').write_bytes(ARCHIVE)
-    # Empty while a download runs: pooch makes it first.
-    (staging / 'tmpabcdefgh').touch()
     (staging / 'known.json.unfinished').touch()
-    fetch(file, keep_archives=True)
-    assert len(server.requests) == 1
-
-    (birds / 'CUB.tgz').unlink()
-    for path in ('images.txt', 'images/a.jpg'):
-        (birds / 'CUB' / path).unlink()
-    server.served['CUB.tgz'].breaks.append(200_000)
-    with pytest.raises(UserError):
-        fetch(file)
-    (staging / 'part').unlink()
-    (staging / 'tmpabcdefgh').write_bytes(ARCHIVE)
     fetch(file)
-    assert len(server.requests) == 2
-    assert (birds / 'CUB/images.txt').exists()
+    assert len(server.requests) == 1
+    assert names(birds) == ['CUB', 'downloads.json']
 
 
-def test_a_part_that_is_too_long_is_thrown_away(server, fetch, birds):
+def test_a_part_that_is_too_long_is_removed(server, fetch, birds):
     file = archive(server)
     server.served['CUB.tgz'].breaks.append(200_000)
     with pytest.raises(UserError):
@@ -273,7 +264,7 @@ def test_a_part_that_is_too_long_is_thrown_away(server, fetch, birds):
 
 
 @pytest.mark.parametrize('status', [403, 404, 503])
-def test_an_error_of_the_server_is_named(server, fetch, birds, status):
+def test_an_error_of_the_server_is_reported(server, fetch, birds, status):
     file = archive(server)
     server.served['CUB.tgz'] = Served(b'sorry', status=status)
     with pytest.raises(UserError, match=f'{re.escape(file.urls[0])}: the server answers {status}'):
@@ -293,7 +284,7 @@ def test_a_busy_server_keeps_the_part(server, fetch, birds):
     assert (birds / 'CUB.tgz.download/part').stat().st_size == 200_000
 
 
-def test_a_server_that_cannot_be_reached_is_named_at_once(fetch, birds):
+def test_a_server_that_cannot_be_reached_is_reported_at_once(fetch, birds):
     with serve() as gone:
         file = archive(gone)
     with pytest.raises(UserError, match='connection failed .Connection refused.') as caught:
@@ -306,18 +297,18 @@ def test_the_next_address_is_tried(server, fetch, birds, capsys):
     file = archive(server)
     server.served['moved.tgz'] = Served(b'<html>', content_type='text/html')
     urls = (server.url('gone.tgz'), server.url('moved.tgz'), *file.urls)
-    fetch(downloads.File(file.file, urls=urls, md5=file.md5, unpack='.', holds=file.holds))
+    fetch(File(file.file, urls=urls, md5=file.md5, unpack='.', holds=file.holds))
     assert (birds / 'CUB/images.txt').exists()
     warnings = capsys.readouterr().err.splitlines()
     assert '404' in warnings[0] and warnings[0].endswith(f'trying {urls[1]}')
     assert 'web page' in warnings[1] and warnings[1].endswith(f'trying {urls[2]}')
 
 
-def test_a_sum_that_is_not_known_is_recorded_and_then_checked(server, fetch, birds, capsys):
+def test_an_unknown_checksum_is_recorded_and_then_checked(server, fetch, birds, capsys):
     file = archive(server, md5=None)
     fetch(file)
     out = capsys.readouterr().out
-    assert f'no checksum of it is known; recorded its SHA-256 {sha256(ARCHIVE)}' in out
+    assert f'its checksum is not known; recorded its SHA-256 {sha256(ARCHIVE)}' in out
     records = json.loads((birds / 'downloads.json').read_text())
     assert records['CUB.tgz']['sha256'] == sha256(ARCHIVE)
 
@@ -330,14 +321,14 @@ def test_a_sum_that_is_not_known_is_recorded_and_then_checked(server, fetch, bir
 
     server.served['CUB.tgz'] = Served(ARCHIVE)
     fetch(file)
-    assert 'no checksum' not in capsys.readouterr().out
+    assert 'checksum is not known' not in capsys.readouterr().out
     assert (birds / 'CUB/images.txt').read_bytes() == FILES['CUB/images.txt']
 
 
-def test_spoilt_records_are_named(server, fetch, birds):
+def test_damaged_records_are_reported(server, fetch, birds):
     birds.mkdir(parents=True)
     (birds / 'downloads.json').write_text('{')
-    with pytest.raises(UserError, match=r'downloads\.json is spoilt .*; remove it'):
+    with pytest.raises(UserError, match=r'downloads\.json is damaged .*; remove it'):
         fetch(archive(server, md5=None))
 
 
@@ -349,11 +340,11 @@ def test_an_archive_that_leaves_its_folder_is_not_unpacked(server, fetch, birds,
     assert not list(tmp_path.rglob('escaped.txt'))
 
 
-def test_nothing_is_overwritten_and_unpacking_goes_on_afterwards(server, fetch, birds):
+def test_nothing_is_overwritten_and_unpacking_can_be_completed(server, fetch, birds):
     (birds / 'CUB').mkdir(parents=True)
     (birds / 'CUB/images').write_text('mine')
     file = archive(server)
-    with pytest.raises(UserError, match='CUB/images is there already'):
+    with pytest.raises(UserError, match='CUB/images exists and differs'):
         fetch(file)
     assert downloads.state(file, str(birds)) == downloads.UNPACKED
     assert (birds / 'CUB/images').read_text() == 'mine'
@@ -366,14 +357,14 @@ def test_nothing_is_overwritten_and_unpacking_goes_on_afterwards(server, fetch, 
     assert (birds / 'CUB/images/a.jpg').read_bytes() == FILES['CUB/images/a.jpg']
 
 
-def test_a_folder_of_its_own_for_what_is_unpacked(server, fetch, birds):
+def test_an_archive_is_unpacked_into_its_folder(server, fetch, birds):
     content = tar_bytes({'1.JPEG': b'1', '2.JPEG': b'2'}, 'w')
     fetch(archive(server, content, unpack='val', holds=('val/*',)))
     assert names(birds / 'val') == ['1.JPEG', '2.JPEG']
     assert names(birds) == ['downloads.json', 'val']
 
 
-def test_what_a_killed_unpacking_left_is_not_taken_for_anything(server, fetch, birds):
+def test_the_remains_of_a_killed_unpacking_are_ignored(server, fetch, birds):
     file = archive(server)
     for half in ('contents.unpacking', 'contents'):
         (birds / 'CUB.tgz.download' / half / 'CUB').mkdir(parents=True)
@@ -392,7 +383,7 @@ def test_training_images_of_imagenet_become_folders(server, fetch, birds):
     assert (birds / 'train/n01/n01_1.JPEG').read_bytes() == b'1'
 
 
-def test_the_paper_s_zip_goes_into_the_folder_whatever_is_there(server, fetch, tmp_path):
+def test_the_zip_of_the_paper_is_merged_into_an_existing_folder(server, fetch, tmp_path):
     files = {'data/cub_200/train.txt': 'a: 0\n', 'data/cub_200/images/a.jpg': '1'}
     content = zip_bytes({**files, '__MACOSX/data/._x': b'', 'data/food_101/val.txt': b'b: 1\n'})
     data = tmp_path / 'data'
@@ -421,7 +412,7 @@ CHECKPOINTS = {
 
 
 @pytest.mark.parametrize('kind', CHECKPOINTS)
-def test_a_checkpoint_gets_the_name_that_train_sh_looks_for(server, fetch, tmp_path, kind):
+def test_a_checkpoint_gets_the_name_that_train_sh_expects(server, fetch, tmp_path, kind):
     content = zip_bytes(CHECKPOINTS[kind])
     file = archive(
         server, content, 'V3.archive', md5=None, unpack=None, holds=(), checkpoint='V3.ckpt'
@@ -444,29 +435,31 @@ def test_a_checkpoint_gets_the_name_that_train_sh_looks_for(server, fetch, tmp_p
     assert downloads.state(file, str(folder)) == downloads.HERE
 
 
-def test_an_archive_with_two_checkpoints_stays_for_a_human(server, fetch, tmp_path):
+def test_an_archive_with_two_checkpoints_is_kept_and_reported(server, fetch, tmp_path):
     content = zip_bytes({'a.ckpt.index': INDEX, 'b.ckpt.index': INDEX})
     file = archive(server, content, 'V3.archive', unpack=None, holds=(), checkpoint='V3.ckpt')
-    with pytest.raises(UserError, match=r'not one checkpoint in it, but a\.ckpt\.index, b\.ckpt'):
+    with pytest.raises(
+        UserError, match=r'does not hold exactly one checkpoint, but a\.ckpt\.index, b\.ckpt'
+    ):
         fetch(file, folder='checkpoints/inception')
     assert names(tmp_path / 'checkpoints/inception') == ['V3.archive', 'downloads.json']
 
 
 def by_hand(content=ARCHIVE, **fields):
     fields = {'unpack': '.', 'holds': ('CUB/images.txt',), **fields}
-    return downloads.File('CUB.tgz', by_hand='ask at http://x', md5=md5(content), **fields)
+    return File('CUB.tgz', by_hand='ask at http://x', md5=md5(content), **fields)
 
 
-def test_what_has_no_link_says_where_to_get_it_and_where_to_put_it(server, fetch, birds):
+def test_manual_downloads_say_where_to_get_and_put_the_file(server, fetch, birds):
     labels = plain(server, b'labels')
     with pytest.raises(UserError) as caught:
         fetch(by_hand(), labels)
     for part in ('CUB.tgz', 'ask at http://x', str(birds)):
         assert part in str(caught.value)
-    assert names(birds) == ['downloads.json', 'list.txt']  # The others are fetched all the same.
+    assert names(birds) == ['downloads.json', 'list.txt']  # The other file is downloaded.
 
 
-def test_what_was_got_by_hand_is_checked_unpacked_and_stays(fetch, birds):
+def test_a_manual_download_is_checked_unpacked_and_kept(fetch, birds):
     birds.mkdir(parents=True)
     (birds / 'CUB.tgz').write_bytes(ARCHIVE)
     assert downloads.state(by_hand(), str(birds)) == downloads.ARCHIVE
@@ -478,22 +471,30 @@ def test_what_was_got_by_hand_is_checked_unpacked_and_stays(fetch, birds):
 @pytest.mark.parametrize(
     ('content', 'fields', 'message'),
     [
-        (ARCHIVE[:-9], {}, 'is damaged or another file: its md5 is not ' + md5(ARCHIVE)),
-        (ARCHIVE[:-9], {'bytes': len(ARCHIVE)}, f'has {len(ARCHIVE) - 9} bytes'),
+        (
+            ARCHIVE[:-9],
+            {},
+            f'is damaged or another file: its md5 is {md5(ARCHIVE[:-9])}, but .* {md5(ARCHIVE)}',
+        ),
+        (
+            ARCHIVE[:-9],
+            {'bytes': len(ARCHIVE)},
+            f'has {len(ARCHIVE) - 9} bytes, expected {len(ARCHIVE)}',
+        ),
         (b'<html>log in</html>', {}, 'is a web page'),
     ],
-    ids=['another sum', 'another size', 'a web page'],  # Not the archive's, which is random.
+    ids=['another sum', 'another size', 'a web page'],  # Fixed ids: the archive is random.
 )
-def test_a_wrong_file_got_by_hand_is_left_as_it_is(fetch, birds, content, fields, message):
+def test_a_wrong_manual_download_is_not_changed(fetch, birds, content, fields, message):
     birds.mkdir(parents=True)
     (birds / 'CUB.tgz').write_bytes(content)
-    with pytest.raises(UserError, match=f'CUB.tgz {message}.*; remove it, and get it anew'):
+    with pytest.raises(UserError, match=f'CUB.tgz {message}.*; remove it and get it again'):
         fetch(by_hand(**fields))
     assert names(birds) == ['CUB.tgz']
     assert (birds / 'CUB.tgz').read_bytes() == content
 
 
-def test_a_plain_file_in_place_with_a_wrong_sum_is_no_silent_success(server, fetch, birds):
+def test_a_wrong_plain_file_in_place_is_reported(server, fetch, birds):
     file = plain(server, b'right', sha256=sha256(b'right'))
     birds.mkdir(parents=True)
     (birds / 'list.txt').write_bytes(b'wrong')
@@ -502,33 +503,51 @@ def test_a_plain_file_in_place_with_a_wrong_sum_is_no_silent_success(server, fet
     assert (birds / 'list.txt').read_bytes() == b'wrong'
 
 
-def test_too_little_disk_space_is_said_before_anything_is_asked(server, fetch, birds):
+def test_too_little_disk_space_is_reported_before_any_request(server, fetch, birds):
     with pytest.raises(UserError, match=r'1000\.00 TB are needed for list\.txt, but .* are free'):
         fetch(plain(server, b'x', about=10**15))
     assert server.requests == []
     assert names(birds) == []
 
 
-def test_one_process_at_a_time(server, fetch, birds):
+def test_one_process_at_a_time(server, fetch, birds, monkeypatch):
     file = archive(server)
     staging = birds / 'CUB.tgz.download'
     staging.mkdir(parents=True)
-    lock = os.open(staging, os.O_RDONLY)
-    fcntl.flock(lock, fcntl.LOCK_EX)
-    with pytest.raises(UserError, match='another process is at work'):
+    monkeypatch.setattr(locks, 'LOCK_PATIENCE_SECONDS', 0)
+    with (
+        locks.lock_folder(str(staging)),
+        pytest.raises(UserError, match='another process is writing to .*CUB.tgz.download'),
+    ):
         fetch(file)
-    os.close(lock)
+    assert server.requests == []
     fetch(file)
+    assert names(birds) == ['CUB', 'downloads.json']
 
 
-# The file-sharing site itself cannot be asked in a test. gdown takes any address, and everything
-# but how it finds the file behind a link is the same then.
+def test_a_process_that_waited_for_another_does_not_download_again(server, fetch, birds):
+    file = archive(server)
+    staging = birds / 'CUB.tgz.download'
+    with ThreadPoolExecutor() as executor:
+        with locks.lock_folder(str(staging)):
+            waiting = executor.submit(fetch, file)
+            time.sleep(0.1)
+            (birds / 'CUB').mkdir()
+            (birds / 'CUB/images.txt').touch()
+            shutil.rmtree(staging)
+        assert waiting.result() == str(birds)
+    assert server.requests == []
+    assert names(birds) == ['CUB']
+
+
+# Tests cannot access the file-sharing site. gdown accepts any address, and only skips the search
+# for the file behind a link.
 
 
 def shared(server, content, **fields):
     server.served['shared'] = Served(content)
     fields = {'unpack': '.', 'holds': ('CUB/images.txt',), **fields}
-    return downloads.File('data.zip', drive=server.url('shared'), **fields)
+    return File('data.zip', drive=server.url('shared'), **fields)
 
 
 def test_a_shared_file_is_fetched_recorded_and_unpacked(server, fetch, birds, capsys):
@@ -548,7 +567,7 @@ def test_a_shared_file_that_changed_is_refused(server, fetch, birds):
 
 
 def test_a_web_page_instead_of_a_shared_file_is_refused_and_removed(server, fetch, birds):
-    with pytest.raises(UserError, match='sent a web page instead of the file'):
+    with pytest.raises(UserError, match='refused: the file is a web page'):
         fetch(shared(server, b'<!doctype html><html>Quota exceeded</html>'))
     assert names(birds) == []
 
@@ -556,12 +575,12 @@ def test_a_web_page_instead_of_a_shared_file_is_refused_and_removed(server, fetc
 @pytest.mark.parametrize('ranges', [True, False])
 @pytest.mark.parametrize('grown', [0, 100])
 def test_a_shared_file_is_resumed_unless_it_changed(server, fetch, birds, ranges, grown):
-    # Larger than gdown's blocks; random, so that it stays so in the archive.
+    # Larger than the blocks of gdown; random, so that it does not shrink in the archive.
     old = zip_bytes({**FILES, 'CUB/b.jpg': os.urandom(1_500_000)})
     new = zip_bytes({**FILES, 'CUB/b.jpg': os.urandom(1_500_000 + grown)}) if grown else old
     file = shared(server, old)
     server.served['shared'].breaks.append(1_200_000)
-    with pytest.raises(UserError, match='the same command goes on'):
+    with pytest.raises(UserError, match='the same command resumes'):
         fetch(file)
     assert downloads.state(file, str(birds)).startswith('1.05 MB of it')
     server.served['shared'] = Served(new, ranges=ranges)
@@ -572,15 +591,15 @@ def test_a_shared_file_is_resumed_unless_it_changed(server, fetch, birds, ranges
         assert server.sent[-1] == len(new) - 1048576
 
 
-def test_a_shared_file_that_is_not_there(server, fetch, birds):
+def test_a_missing_shared_file(server, fetch, birds):
     file = shared(server, b'')
     del server.served['shared']
     with pytest.raises(UserError, match='the server answers 404'):
         fetch(file)
 
 
-def test_what_the_file_sharing_site_says_becomes_one_line(monkeypatch, fetch, birds):
-    """Its page for a file that too many have asked for, given to gdown's own reader of pages."""
+def test_the_message_of_the_file_sharing_site_becomes_one_line(monkeypatch, fetch, birds):
+    """gdown parses the page that the site sends for a file with too many downloads."""
     page = '<p class="uc-error-subcaption">Too many users have viewed this file recently.</p>'
 
     def download(*_, **__):
@@ -592,23 +611,23 @@ def test_what_the_file_sharing_site_says_becomes_one_line(monkeypatch, fetch, bi
 
     monkeypatch.setattr(gdown, 'download', download)
     with pytest.raises(UserError) as caught:
-        fetch(downloads.File('data.zip', drive='1abc', unpack='.'))
+        fetch(File('data.zip', drive='1abc', unpack='.'))
     assert str(caught.value) == (
-        'https://drive.google.com/open?id=1abc is not handed out '
+        'https://drive.google.com/open?id=1abc cannot be downloaded '
         '(Too many users have viewed this file recently.); open it in a browser, save it as '
         f'{birds}/data.zip, whatever its name is there, and run the same command again'
     )
     assert names(birds) == []
 
 
-def test_the_file_sharing_site_out_of_reach_gets_one_line(monkeypatch, fetch):
-    # No network is needed to fail at a proxy that is not there.
+def test_an_unreachable_file_sharing_site_gets_one_line(monkeypatch, fetch):
+    # A missing proxy fails without a network.
     monkeypatch.setenv('HTTPS_PROXY', 'http://127.0.0.1:9')
     with pytest.raises(UserError, match='open.id=1abc: the connection failed'):
-        fetch(downloads.File('data.zip', drive='1abc', unpack='.'))
+        fetch(File('data.zip', drive='1abc', unpack='.'))
 
 
-# What the issue of this project and the 2018 README say of the thirteen checkpoints and the zips.
+# Ids of the thirteen checkpoints and the zips in the README of the original code.
 DRIVE = {
     'inception_v3_ILSVRC_299': '1Djydji-QnJOQ93dWYw-4yVLSP4-TAXHy',
     'inception_v3_iNat_299': '1g3bsmBrKPRbah4EDNnC_IgDk8N4uAZaY',
@@ -648,8 +667,8 @@ SUMS = {
 }
 
 
-def test_the_catalogue_has_the_nine_sets_and_what_the_paper_released():
-    shipped = downloads.load_catalogue()
+def test_the_index_has_the_nine_datasets_and_the_releases_of_the_paper():
+    shipped = download_index.load_index()
     assert set(shipped) == {*catalogue.CATALOGUE, *DRIVE, 'inat_minival'}
     for name in catalogue.CATALOGUE:
         assert shipped[name].folder == f'data/{name}'
@@ -661,23 +680,23 @@ def test_the_catalogue_has_the_nine_sets_and_what_the_paper_released():
     assert by_hand == {'nabirds', 'stanford_cars', 'ILSVRC2012'}
 
 
-def test_the_thirteen_checkpoints_lie_where_the_scripts_look(root):
-    shipped = downloads.load_catalogue()
+def test_the_thirteen_checkpoints_are_where_the_scripts_expect_them(root):
+    shipped = download_index.load_index()
     prefixes = [
         os.path.join(item.folder, item.files[0].checkpoint)
         for item in shipped.values()
         if item.files[0].checkpoint
     ]
     assert len(set(prefixes)) == 13
-    [looked_for] = re.findall(r'CHECKPOINT_PATH-\./(.*?)\}', (root / 'train.sh').read_text())
+    [looked_for] = re.findall(r'CHECKPOINT_PATH \./(\S+)', (root / 'train.sh').read_text())
     assert looked_for in prefixes
     for name, item in shipped.items():
         if item.folder.startswith('checkpoints'):
             assert item.files[0].checkpoint == f'{name}.ckpt'
 
 
-def test_the_list_of_validation_images_is_fetched_into_a_folder(server, tmp_path):
-    [file] = downloads.load_catalogue()['inat_minival'].files
+def test_the_list_of_validation_images_is_downloaded_into_a_folder(server, tmp_path):
+    [file] = download_index.load_index()['inat_minival'].files
     assert file.urls == (
         'https://raw.githubusercontent.com/richardaecn/cvpr18-inaturalist-transfer/master/'
         'inat_minival.txt',
@@ -686,11 +705,12 @@ def test_the_list_of_validation_images_is_fetched_into_a_folder(server, tmp_path
     assert file.bytes == 784530
     content = b'train_val_images/Aves/a b.jpg\n'
     served = plain(server, content, file.file, sha256=sha256(content))
-    item = {'inat_minival': downloads.Item('inat_minival', 'list', '.', (served,))}
-    path = downloads.fetch('inat_minival', str(tmp_path / 'new'), catalogue=item)
+    item = {'inat_minival': Item('inat_minival', 'list', '.', (served,))}
+    folders = downloads.Folders(top=str(tmp_path / 'new'))
+    path = downloads.fetch('inat_minival', index=item, folders=folders)
     assert path == str(tmp_path / 'new/inat_minival.txt')
     assert names(tmp_path / 'new') == ['inat_minival.txt']
-    assert downloads.Places().path('.') == downloads.REPOSITORY
+    assert downloads.Folders().path('.') == downloads.REPOSITORY
 
 
 ITEM = "[birds]\nwhat = 'x'\nfolder = 'data/birds'\n[[birds.files]]\nfile = 'a.zip'\n"
@@ -700,10 +720,10 @@ URL = "urls = ['http://x/a.zip']\n"
 @pytest.mark.parametrize(
     ('text', 'message'),
     [
-        ('[birds', 'is no TOML file'),
+        ('[birds', 'is not a TOML file'),
         ("[birds]\nwhat = 'x'\n", 'birds: expected a table of what, folder, files'),
-        (ITEM, r'birds: a\.zip: expected one of urls, drive and by_hand'),
-        (ITEM + URL + "drive = '1'\n", 'expected one of urls, drive and by_hand'),
+        (ITEM, r'birds: a\.zip: expected exactly one of urls, drive and by_hand'),
+        (ITEM + URL + "drive = '1'\n", 'expected exactly one of urls, drive and by_hand'),
         (ITEM + URL + "md5sum = 'a'\n", 'there is no md5sum'),
         (ITEM + URL + "md5 = 'abc'\n", 'md5 abc is not 32 hexadecimal digits'),
         (ITEM + URL + f"sha256 = '{'G' * 64}'\n", 'is not 64 hexadecimal digits'),
@@ -712,23 +732,26 @@ URL = "urls = ['http://x/a.zip']\n"
         (ITEM.replace('a.zip', '../a.zip') + URL, 'not the name of a file'),
         (ITEM.replace('data/birds', 'data/../x') + URL, r'the folder data/\.\./x'),
         (ITEM.replace('data/birds', '/etc') + URL, 'the folder /etc'),
-        (ITEM + URL + "[[birds.files]]\nfile = 'a.zip'\n" + URL, 'each of another name'),
+        (
+            ITEM + URL + "[[birds.files]]\nfile = 'a.zip'\n" + URL,
+            'expected one or more files with different names',
+        ),
     ],
 )
-def test_a_catalogue_with_a_mistake_is_refused(tmp_path, text, message):
+def test_an_index_with_a_mistake_is_refused(tmp_path, text, message):
     path = tmp_path / 'own.toml'
     path.write_text(text)
     with pytest.raises(UserError, match=f'own.toml.*{message}'):
-        downloads.load_catalogue(str(path))
+        download_index.load_index(str(path))
 
 
-def test_an_unknown_name_gets_the_nearest():
-    shipped = downloads.load_catalogue()
+def test_similar_names_are_suggested_for_an_unknown_one():
+    shipped = download_index.load_index()
     with pytest.raises(UserError, match='there is no cub to download; .*cub_200'):
-        downloads.select(shipped, 'cub')
+        download_index.select(shipped, 'cub')
     with pytest.raises(UserError, match='did you mean inception_v3_iNat_299'):
-        downloads.select(shipped, 'inception_v3_inat_299')
+        download_index.select(shipped, 'inception_v3_inat_299')
     with pytest.raises(UserError, match=r'inat2017 has no file train.zip; .*train_val2017\.zip'):
-        downloads.select(shipped, 'inat2017/train.zip')
-    [file] = downloads.select(shipped, 'inat2017/train_val2017.zip').files
+        download_index.select(shipped, 'inat2017/train.zip')
+    [file] = download_index.select(shipped, 'inat2017/train_val2017.zip').files
     assert file.file == 'train_val2017.zip'

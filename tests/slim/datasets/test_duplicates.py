@@ -10,6 +10,7 @@ import pytest
 import skimage.data
 from PIL import Image
 
+from slim.configs import PreparationConfig
 from slim.datasets import duplicates
 from slim.datasets.duplicates import Duplicate
 from slim.errors import UserError
@@ -24,7 +25,7 @@ def encode(image, kind='JPEG', **options):
 
 @functools.cache
 def photographs():
-    """Different photographs, by name."""
+    """Returns different photographs by name."""
     return {
         name: Image.fromarray(getattr(skimage.data, name)()).resize((400, 300))
         for name in ('astronaut', 'chelsea', 'coffee', 'hubble_deep_field', 'rocket')
@@ -33,7 +34,7 @@ def photographs():
 
 @functools.cache
 def copies(name):
-    """The same photograph in other bytes, by what was done to it."""
+    """Returns copies of a photograph in other bytes, by the kind of change."""
     image = photographs()[name]
     return {
         'compressed': encode(image, quality=40),
@@ -50,16 +51,16 @@ def bits_between(first, second):
     return (first ^ second).bit_count()
 
 
-def test_copies_are_near_and_other_photographs_far():
+def test_copies_are_near_and_different_photographs_are_far():
     hashes = {}
     for name, image in photographs().items():
         hashes[name] = duplicates.perceptual_hash(encode(image, quality=92))
         for change, encoded in copies(name).items():
             distance = bits_between(hashes[name], duplicates.perceptual_hash(encoded))
-            assert distance <= duplicates.MAX_DISTANCE, (name, change)
+            assert distance <= PreparationConfig.max_distance, (name, change)
     values = list(hashes.values())
     apart = [bits_between(a, b) for n, a in enumerate(values) for b in values[:n]]
-    assert min(apart) > 2 * duplicates.MAX_DISTANCE
+    assert min(apart) > 2 * PreparationConfig.max_distance
 
 
 def test_an_image_without_contrast_has_no_hash():
@@ -68,12 +69,12 @@ def test_an_image_without_contrast_has_no_hash():
 
 
 @pytest.mark.parametrize('shape', [(1, 1), (40, 300), (33, duplicates.COLUMNS + 5), (0, 4), (4, 0)])
-def test_close_pairs_are_those_of_comparing_one_by_one(shape):
+def test_close_pairs_agree_with_comparing_one_by_one(shape):
     random = np.random.default_rng(0)
     first, second = (random.integers(0, 2**64, count, np.uint64) for count in shape)
     for row, column, bits in [(0, 0, 0), (-1, -1, 3), (-1, 1, 6), (0, 2, 7)]:
         if min(shape) > 2:
-            # With so many bits turned over.
+            # Flips this number of bits.
             second[column] = first[row] ^ np.uint64((1 << bits) - 1 << 20)
     row, column, distance = duplicates.close_pairs(first, second, 6)
     expected = [
@@ -89,7 +90,7 @@ def test_close_pairs_are_those_of_comparing_one_by_one(shape):
 
 @pytest.fixture
 def data(tmp_path):
-    """Datasets `mine` and `other`: some of the photographs each, and some copies."""
+    """Writes the datasets `mine` and `other` with some of the photographs and copies."""
     originals = {name: encode(image, quality=92) for name, image in photographs().items()}
     changed = {name: copies(name) for name in photographs()}
     files = {
@@ -134,20 +135,20 @@ AGAINST = WITHIN | {
 }
 
 
-def test_finds_what_stands_in_both_lists(data):
+def test_finds_images_that_are_in_both_lists(data):
     report = duplicates.find_duplicates(str(data), 'mine', num_workers=1)
     assert pairs(report) == WITHIN
     assert (report.num_images, report.flat, report.unreadable) == (6, 1, ())
     assert [pair.distance for pair in report.duplicates if pair.kind == 'identical'] == [0]
     lines = duplicates.summary(report, 'mine')
     assert lines == [
-        'mine: compared 6 images, 1 of them by their bytes only: they have no contrast',
-        'mine: 2 validation images stand in the train list of mine, too: 1 with identical bytes, '
+        'mine: compared 6 images, 1 of them only by their bytes, as they have no contrast',
+        'mine: 2 validation images are also in the train list of mine: 1 with identical bytes, '
         '1 near-identical',
     ]
 
 
-def test_finds_what_stands_in_another_dataset_with_any_number_of_workers(data):
+def test_finds_images_of_another_dataset_with_any_number_of_workers(data):
     one, two = (
         duplicates.find_duplicates(str(data), 'mine', 'other', num_workers=number)
         for number in (1, 2)
@@ -157,11 +158,11 @@ def test_finds_what_stands_in_another_dataset_with_any_number_of_workers(data):
     assert duplicates.problems(one) == []
 
 
-def test_the_distance_decides_what_is_near(data):
+def test_the_largest_distance_of_near_images(data):
     report = duplicates.find_duplicates(str(data), 'mine', max_distance=0, num_workers=1)
     assert {pair.distance for pair in report.duplicates} == {0}
     report = duplicates.find_duplicates(str(data), 'mine', max_distance=64, num_workers=1)
-    # All that have a hash, plus nothing for the white one.
+    # All images with a hash; the white one has none.
     assert len(report.duplicates) == 2 * 3
 
 
@@ -172,7 +173,7 @@ def test_identical_images_without_contrast_are_found(data):
     assert ('identical', 'validation', 'white.jpg', 'mine', 'train', 'c.jpg') in pairs(report)
 
 
-def test_what_cannot_be_read_is_counted_and_named(data):
+def test_unreadable_images_are_counted_and_named(data):
     whole = (data / 'mine/r.jpg').read_bytes()
     bad = {
         'mine/r.jpg': whole[: len(whole) // 2],
@@ -195,7 +196,7 @@ def test_what_cannot_be_read_is_counted_and_named(data):
     assert len(rest) == 3 and rest[-1].startswith('... and 2 more')
 
 
-def test_pairs_are_written_whole(tmp_path):
+def test_pairs_are_written_as_csv(tmp_path):
     path = tmp_path / 'duplicates.csv'
     duplicates.write_csv(
         str(path),
@@ -216,7 +217,7 @@ def test_a_dataset_is_not_compared_with_itself_twice(data):
 
 
 def children(pid):
-    """Processes that have `pid` for a parent."""
+    """Returns the processes whose parent is `pid`."""
     found = []
     for status in Path('/proc').glob('[0-9]*/stat'):
         try:
@@ -229,7 +230,7 @@ def children(pid):
 
 
 def test_workers_end_when_the_process_that_started_them_is_killed(data, start_script):
-    # So many images that it takes a while: links to one.
+    # Many links to one image, so that the run takes a while.
     names = [f'{number}.png' for number in range(4000)]
     noise = np.random.default_rng(0).integers(0, 256, (600, 600, 3), np.uint8)
     Image.fromarray(noise).save(data / 'mine/noise.png')
@@ -244,7 +245,7 @@ def test_workers_end_when_the_process_that_started_them_is_killed(data, start_sc
         '--num_workers=2',
     )
     pid = script.process.pid
-    script.wait_until(lambda: len(children(pid)) >= 3)  # two, and one that keeps their books
+    script.wait_until(lambda: len(children(pid)) >= 3)  # two workers and their resource tracker
     workers = children(pid)
     script.end(signal.SIGKILL)
     deadline = time.monotonic() + 20

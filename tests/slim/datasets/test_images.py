@@ -10,7 +10,7 @@ from slim.datasets.images import BadImage, to_store
 
 HEIGHT, WIDTH = 30, 40
 PIXELS = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
-# Smooth, so that a JPEG of it is near.
+# Smooth, so that a JPEG of it is similar.
 SMOOTH = np.stack(np.meshgrid(np.linspace(0, 255, WIDTH), np.linspace(0, 255, HEIGHT)), -1)
 SMOOTH = np.concatenate([SMOOTH, SMOOTH[..., :1]], -1).astype(np.uint8)
 ORIENTATION = 0x0112
@@ -33,17 +33,17 @@ def rotated_exif(orientation):
 
 
 def decoded(stored):
-    """What TensorFlow, which will read it, makes of a stored image."""
+    """Decodes a stored image with TensorFlow, which reads it later."""
     pixels = tf.io.decode_jpeg(stored.encoded, channels=3).numpy()
     assert pixels.shape == (stored.height, stored.width, 3)
     return pixels.astype(int)
 
 
 def jpeg_441():
-    """Four blocks of brightness above each other for one of each colour: Pillow writes none."""
+    """Returns a JPEG with 4:4:1 subsampling in height, which Pillow cannot write."""
     content = jpeg(np.full_like(PIXELS, 128))
     sampling, data = content.index(b'\xff\xc0') + 11, content.index(b'\xff\xda') + 14
-    # Five times, 40 pixels wide: six blocks, all codes of which say that nothing changes.
+    # Five rows of 40 pixels with six blocks each, all of whose codes mean no change.
     codes = bytes.fromhex('28a28a00') * 5
     return content[:sampling] + b'\x14' + content[sampling + 1 : data] + codes + b'\xff\xd9'
 
@@ -57,7 +57,7 @@ UNTOUCHED = {
     'subsampled in height alone': jpeg_441(),
     'with a rotation in EXIF': jpeg(exif=rotated_exif(6)),
     'with a thumbnail': jpeg(comment=jpeg(quality=20)),
-    'with something behind its end': jpeg() + b'something \xff\xda',
+    'with data after its end': jpeg() + b'something \xff\xda',
     'stored as RGB': jpeg(keep_rgb=True),
     'restart markers': jpeg(restart_marker_blocks=1),
     'several pictures': encode(
@@ -87,8 +87,8 @@ PALETTE = Image.fromarray(SMOOTH).quantize(64)
 FRAMES = [Image.fromarray(frame) for frame in (SMOOTH, SMOOTH[::-1].copy())]
 CMYK = Image.fromarray(SMOOTH).convert('CMYK')
 
-# kind -> (file, pixels wanted)
-ENCODED_ANEW = {
+# kind -> (file, expected pixels)
+REENCODED = {
     'png': (encode(Image.fromarray(SMOOTH), 'PNG'), SMOOTH),
     'gray png': (encode(Image.fromarray(GRAY), 'PNG'), AS_GRAY),
     'palette png': (encode(PALETTE, 'PNG'), np.asarray(PALETTE.convert('RGB'))),
@@ -104,7 +104,7 @@ ENCODED_ANEW = {
     'webp': (encode(Image.fromarray(SMOOTH), 'WEBP', lossless=True), SMOOTH),
     'transparent webp': (encode(with_alpha(), 'WEBP', lossless=True), WITH_WHITE),
     'bmp': (encode(Image.fromarray(SMOOTH), 'BMP'), SMOOTH),
-    'moving gif': (
+    'animated gif': (
         encode(FRAMES[0], 'GIF', save_all=True, append_images=FRAMES[1:]),
         np.asarray(FRAMES[0].quantize(256).convert('RGB')),
     ),
@@ -112,21 +112,21 @@ ENCODED_ANEW = {
 }
 
 
-@pytest.mark.parametrize('name', ENCODED_ANEW)
+@pytest.mark.parametrize('name', REENCODED)
 def test_other_images_are_stored_as_rgb_jpeg(name):
-    content, wanted = ENCODED_ANEW[name]
+    content, wanted = REENCODED[name]
     stored = to_store(content)
     assert stored[1:] == (HEIGHT, WIDTH, False)
     assert stored.encoded.startswith(b'\xff\xd8') and Image.open(io.BytesIO(stored.encoded))
     difference = np.abs(decoded(stored) - wanted)
-    # An edge, to white say, rings in a JPEG.
+    # A JPEG has artefacts at edges, such as those to white.
     assert difference.mean() < 6 and np.median(difference) <= 3
     assert to_store(content) == stored
 
 
 @pytest.mark.parametrize('arithmetic', [b'\xc9', b'\xca'])
-def test_a_jpeg_that_tensorflow_would_not_decode_is_not_stored_as_it_is(arithmetic):
-    # Its header says arithmetic codes; the data are Huffman codes, so that it is damaged, too.
+def test_a_jpeg_that_tensorflow_cannot_decode_is_not_stored_untouched(arithmetic):
+    # The header announces arithmetic codes; the data are Huffman codes, so it is damaged, too.
     content = jpeg().replace(b'\xff\xc0', b'\xff' + arithmetic, 1)
     try:
         stored = to_store(content)
@@ -157,11 +157,11 @@ def test_a_rotation_in_exif_is_applied_on_request(kind, orientation):
     }[orientation]
     assert upright.is_untouched == (kind == 'JPEG' and orientation == 1)
     assert np.abs(decoded(upright) - wanted).mean() < 4
-    # Upright is upright: applying it twice changes nothing more.
+    # Applying it again changes nothing.
     assert to_store(upright.encoded, apply_exif_rotation=True).encoded == upright.encoded
 
 
-def test_a_tiff_is_upright_in_any_case():
+def test_a_tiff_is_always_stored_upright():
     content = encode(Image.fromarray(SMOOTH), 'TIFF', exif=rotated_exif(6))
     for apply_exif_rotation in (False, True):
         stored = to_store(content, apply_exif_rotation)
@@ -174,8 +174,8 @@ DEEP = encode(Image.fromarray(np.full((4, 4), 70000, np.int32)), 'TIFF')
 BAD = {
     'empty': (b'', 'empty', 'is empty'),
     'a web page': (b'\n<!DOCTYPE html><html>404</html>', 'a web page', 'is a web page'),
-    'text': (b'no image at all', 'not an image', 'is not an image of a kind'),
-    'zeros': (bytes(10000), 'not an image', 'is not an image of a kind'),
+    'text': (b'no image at all', 'not an image', 'is not an image in a supported format'),
+    'zeros': (bytes(10000), 'not an image', 'is not an image in a supported format'),
     'eps': (b'%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n', 'not an image', 'JPEG, PNG'),
     'jpeg, its header': (jpeg()[:20], 'damaged', 'is truncated or damaged'),
     'jpeg, half': (jpeg()[: len(jpeg()) // 2], 'damaged', 'is truncated or damaged'),
@@ -197,7 +197,7 @@ BAD = {
 
 
 @pytest.mark.parametrize('name', BAD)
-def test_what_is_no_whole_image_says_why(name):
+def test_files_that_are_not_complete_images_are_refused(name):
     content, problem, detail = BAD[name]
     with pytest.raises(BadImage) as caught:
         to_store(content)
@@ -205,7 +205,7 @@ def test_what_is_no_whole_image_says_why(name):
 
 
 @pytest.mark.parametrize('cut', range(1, 8))
-def test_what_is_accepted_decodes_in_tensorflow(cut):
+def test_accepted_files_decode_in_tensorflow(cut):
     for options in ({}, {'mode': 'L'}, {'progressive': True}):
         try:
             stored = to_store(jpeg(**options)[:-cut])
@@ -214,11 +214,11 @@ def test_what_is_accepted_decodes_in_tensorflow(cut):
         decoded(stored)
 
 
-def test_noise_never_escapes_as_another_error():
-    """Real images with random bytes changed: stored and decoded by TensorFlow, or a `BadImage`."""
+def test_random_changes_raise_no_other_exception():
+    """Images with random bytes are stored and decode in TensorFlow, or raise `BadImage`."""
     random = np.random.default_rng(0)
     contents = [UNTOUCHED[name] for name in ('baseline', 'progressive')]
-    contents += [ENCODED_ANEW[name][0] for name in ('png', 'webp', 'moving gif', 'tiff')]
+    contents += [REENCODED[name][0] for name in ('png', 'webp', 'animated gif', 'tiff')]
     refused = 0
     for number in range(300):
         content = bytearray(contents[number % len(contents)])
@@ -233,7 +233,7 @@ def test_noise_never_escapes_as_another_error():
     assert 0 < refused < 300
 
 
-@pytest.mark.parametrize('options', [{}, {'comment': jpeg()}])  # a JPEG inside has an end too
+@pytest.mark.parametrize('options', [{}, {'comment': jpeg()}])  # an embedded JPEG has an end, too
 def test_a_file_that_lacks_only_its_end_marker_is_refused(options):
     forgiven = 0
     for seed in range(20):
@@ -243,11 +243,11 @@ def test_a_file_that_lacks_only_its_end_marker_is_refused(options):
         with pytest.raises(BadImage, match='is truncated or damaged') as caught:
             to_store(content[:-2])
         forgiven += 'end is missing' in str(caught.value)
-    assert forgiven  # by Pillow alone: otherwise this shows nothing
+    assert forgiven  # Pillow alone would accept at least one.
 
 
 def test_an_enormous_image_is_refused(monkeypatch):
     monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', 50)
-    with pytest.raises(BadImage, match='is too large an image') as caught:
+    with pytest.raises(BadImage, match='is too large: ') as caught:
         images.to_store(jpeg())
     assert caught.value.problem == 'too large'

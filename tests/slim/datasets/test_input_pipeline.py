@@ -1,4 +1,4 @@
-"""The input pipeline: each image once an epoch, in an order that depends on the seed alone."""
+"""The input pipeline: each image once per epoch, in an order that only depends on the seed."""
 
 import collections
 import itertools
@@ -29,12 +29,12 @@ def validation(stripes):
     return load_dataset(str(stripes), 'stripes', 'validation')
 
 
-AUGMENT = preprocessing_factory.get_jpeg_preprocessing('inception', is_training=True)
-CENTRE = preprocessing_factory.get_jpeg_preprocessing('inception', is_training=False)
+AUGMENT = preprocessing_factory.get_preprocessing('inception', is_training=True)
+CENTRE = preprocessing_factory.get_preprocessing('inception', is_training=False)
 
 
 def _images(dataset, count, batch_size=10, preprocess=AUGMENT, seed=1, **arguments):
-    """The first `count` batches' images and labels, each as one array."""
+    """Returns images and labels of the first `count` batches, each as one array."""
     batches = input_pipeline.training_batches(
         dataset, preprocess, SIZE, batch_size, seed, **arguments
     )
@@ -42,8 +42,8 @@ def _images(dataset, count, batch_size=10, preprocess=AUGMENT, seed=1, **argumen
     return np.concatenate(images), np.concatenate(labels)
 
 
-def _plain(encoded, height, width, seed):
-    """Preprocessing that gives an image away: the same whatever the seed."""
+def _deterministic(encoded, height, width, seed):
+    """Preprocesses an image in the same way for every seed, so that it can be recognised."""
     del seed
     return CENTRE(encoded, height, width)
 
@@ -53,50 +53,50 @@ def _identities(images):
 
 
 def test_an_epoch_holds_every_image_once(train):
-    images, _ = _images(train, 10, preprocess=_plain)
+    images, _ = _images(train, 10, preprocess=_deterministic)
     first, second = _identities(images[:50]), _identities(images[50:])
     assert len(set(first)) == 50
     assert set(first) == set(second)
-    assert first != second  # Each epoch has an order of its own.
+    assert first != second  # Each epoch has its own order.
 
 
-def test_epochs_run_on_where_the_batches_do_not_divide_them(train):
-    images, _ = _images(train, 25, batch_size=6, preprocess=_plain)
+def test_batches_may_cross_the_end_of_an_epoch(train):
+    images, _ = _images(train, 25, batch_size=6, preprocess=_deterministic)
     counts = collections.Counter(_identities(images))
     assert set(counts.values()) == {3}
 
 
 @pytest.mark.parametrize('position', [0, 20, 50, 70])
-def test_a_training_that_begins_at_a_position_sees_what_it_would_have_seen(train, position):
+def test_training_from_a_position_sees_the_same_batches(train, position):
     images, labels = _images(train, 12)
     later, later_labels = _images(train, 3, position=position)
     np.testing.assert_array_equal(later, images[position : position + 30])
     np.testing.assert_array_equal(later_labels, labels[position : position + 30])
 
 
-def test_threads_and_what_the_caller_seeded_change_nothing(train):
+def test_threads_and_the_global_seed_change_nothing(train):
     want, _ = _images(train, 6)
     tf.random.set_seed(99)
     got, _ = _images(train, 6, num_threads=1)
     np.testing.assert_array_equal(got, want)
 
 
-def test_another_seed_is_another_order_and_other_crops(train):
-    first, second = (_images(train, 5, seed=seed, preprocess=_plain)[0] for seed in (1, 2))
+def test_another_seed_gives_another_order_of_the_same_images(train):
+    first, second = (_images(train, 5, seed=seed, preprocess=_deterministic)[0] for seed in (1, 2))
     assert _identities(first) != _identities(second)
     assert set(_identities(first)) == set(_identities(second))
 
 
-def test_an_image_is_cut_anew_in_every_epoch(train):
+def test_an_image_is_augmented_differently_in_every_epoch(train):
     images, _ = _images(train, 10)
     assert len(set(_identities(images))) == 100
 
 
-def test_machines_and_devices_share_the_batches_that_one_device_would_have(train):
+def test_hosts_and_devices_split_the_batches_of_a_single_device(train):
     want, want_labels = _images(train, 6, batch_size=8)
     for count, replicas in ((1, 2), (2, 1), (2, 2)):
         parts = [
-            _images(train, 6 * replicas, batch_size=8, share=HostShard(index, count, replicas))
+            _images(train, 6 * replicas, batch_size=8, host_shard=HostShard(index, count, replicas))
             for index in range(count)
         ]
         images = np.concatenate([p.reshape(6, -1, SIZE, SIZE, 3) for p, _ in parts], axis=1)
@@ -113,7 +113,7 @@ def test_evaluation_sees_every_image_once(validation, batch_size):
     assert sorted(np.concatenate(labels)) == sorted(n % 4 for n in range(10))
 
 
-def test_several_networks_have_their_images_of_the_same_photographs(validation):
+def test_several_networks_get_their_own_crops_of_the_same_images(validation):
     whole = preprocessing_factory.get_jpeg_crops('inception')
     wants = [
         list(input_pipeline.evaluation_batches(validation, *wanted, 4))
@@ -136,7 +136,7 @@ def test_a_label_out_of_range_is_refused(validation):
     assert 'a label is not in 0 to 2; is --labels_offset right?' in str(explained)
 
 
-def test_a_damaged_shard_is_named(stripes, tmp_path, validation):
+def test_the_error_names_a_damaged_shard(stripes, tmp_path, validation):
     content = bytearray(pathlib.Path(validation.shards[1]).read_bytes())
     content[len(content) // 2] ^= 0xFF
     damaged = tmp_path / 'validation_00001-of-00003.tfrecord'
@@ -149,7 +149,7 @@ def test_a_damaged_shard_is_named(stripes, tmp_path, validation):
     assert str(damaged) in explained and 'convert_dataset.py --dataset_name=stripes' in explained
 
 
-def test_files_come_with_their_indices(stripes):
+def test_files_are_returned_with_their_indices(stripes):
     paths = sorted(str(path) for path in (stripes / 'stripes' / 'images').glob('val*.jpg'))
     indices = np.arange(len(paths))[::-1].copy()
     batches = input_pipeline.file_batches(paths, indices, CENTRE, SIZE, 4)
@@ -160,7 +160,7 @@ def test_files_come_with_their_indices(stripes):
 
 
 @pytest.mark.parametrize('kind', ['PNG', 'WEBP', 'BMP', 'GIF'])
-def test_a_file_of_another_kind_is_what_its_conversion_would_be(tmp_path, kind):
+def test_a_file_in_another_format_is_read_as_after_a_conversion(tmp_path, kind):
     pixels = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
     picture = tmp_path / 'picture.jpg'
     Image.fromarray(pixels).resize((60, 50)).save(picture, kind)
@@ -172,7 +172,7 @@ def test_a_file_of_another_kind_is_what_its_conversion_would_be(tmp_path, kind):
     assert input_pipeline.explain_file_failure(None, paths) is None
 
 
-def test_a_bad_file_is_named(stripes, tmp_path):
+def test_the_error_names_a_bad_file(stripes, tmp_path):
     bad = tmp_path / 'page.jpg'
     bad.write_text('<html>')
     half = tmp_path / 'half.jpg'
@@ -180,8 +180,8 @@ def test_a_bad_file_is_named(stripes, tmp_path):
     half.write_bytes(half.read_bytes()[:1000])
     good = str(next((stripes / 'stripes' / 'images').glob('*.jpg')))
     for paths, message in (
-        ([good, str(bad)], f'{bad}: the file is no image'),
-        ([good, str(half)], f'{half}: the file is no image'),
+        ([good, str(bad)], f'{bad}: the file is not an image that can be decoded'),
+        ([good, str(half)], f'{half}: the file is not an image that can be decoded'),
         ([good, str(tmp_path / 'none.jpg')], 'none.jpg: the file is missing'),
     ):
         with pytest.raises(tf.errors.OpError) as failure:

@@ -34,14 +34,14 @@ def example():
     )
 
 
-def test_what_is_written_is_read_again(folder):
+def test_reading_reverses_writing(folder):
     manifest.write_manifest(str(folder), example())
     assert manifest.read_manifest(str(folder)) == example()
     assert manifest.read_manifest(f'{folder}{os.sep}') == example()
     assert os.listdir(folder) == ['manifest.json']
 
 
-def test_the_file_is_json_that_people_can_read(folder):
+def test_the_file_is_readable_json(folder):
     manifest.write_manifest(str(folder), example())
     content = json.loads((folder / 'manifest.json').read_text())
     assert content['version'] == 2
@@ -59,7 +59,7 @@ def test_the_file_is_json_that_people_can_read(folder):
     }
 
 
-def test_a_missing_manifest_says_what_to_run(folder):
+def test_the_error_for_a_missing_manifest_names_the_command(folder):
     with pytest.raises(UserError, match='not converted yet') as caught:
         manifest.read_manifest(str(folder))
     assert 'python convert_dataset.py --dataset_name=birds' in str(caught.value)
@@ -101,8 +101,8 @@ def spoil_shape(content):
 @pytest.mark.parametrize(
     ('spoil', 'problem'),
     [
-        (set_version, 'version 99'),
-        (first_version, 'version 1, not 2'),
+        (set_version, 'has version 99'),
+        (first_version, 'has version 1, not 2'),
         (set_name, 'manifest of cars'),
         (drop_splits, 'is not a manifest'),
         (miscount, 'is not a manifest'),
@@ -122,7 +122,7 @@ def test_a_foreign_manifest_is_refused(folder, spoil, problem):
 
 
 @pytest.mark.parametrize('content', [b'', b'{"version": 2,', b'\xff\xfe', b'[]', b'null', b'3'])
-def test_what_is_no_manifest_is_refused(folder, content):
+def test_other_content_is_refused(folder, content):
     (folder / 'manifest.json').write_bytes(content)
     with pytest.raises(UserError, match='manifest.json is') as caught:
         manifest.read_manifest(str(folder))

@@ -18,7 +18,7 @@ def data(tmp_path):
 
 
 def contents(folder, suffix=''):
-    """The lists that are there, by name."""
+    """Returns the existing lists by name."""
     paths = {name: folder / f'{name}{suffix}' for name in LISTS}
     return {name: path.read_text('utf-8') for name, path in paths.items() if path.is_file()}
 
@@ -33,7 +33,7 @@ def refused(*arguments, **more):
     return str(caught.value)
 
 
-def test_paths_start_from_the_datasets_folder(data):
+def test_paths_are_relative_to_the_datasets_folder(data):
     (data / 'cub_200').mkdir(parents=True)
     expected = archives.cub_200(data / 'cub_200')
     found = prepare(data, 'cub_200')
@@ -53,19 +53,19 @@ def test_a_source_elsewhere_is_linked(data, tmp_path, name):
     source.mkdir()
     expected = archives.MINIATURES[name](source)
     root = source / expected.top
-    for _ in range(2):  # The link of the first time does for the second.
+    for _ in range(2):  # The second time, the link exists.
         prepare(data, name, source_dir=source)
         assert contents(data / name) == expected.lists(root.name)
         link = data / name / root.name
         assert link.is_symlink() and link.samefile(root)
     for image in split_lists.read_list(str(data / name / 'train.txt')):
         assert (data / name / image.path).is_file()
-    # Found through the link, without naming the source again, where that has its usual name.
+    # Without source_dir, an archive with its official name is found through the link.
     if name == 'food_101':
         assert prepare(data, name).kept == []
 
 
-def test_a_source_named_by_another_way_to_the_folder_needs_no_link(data, tmp_path):
+def test_another_path_to_the_datasets_folder_needs_no_link(data, tmp_path):
     (tmp_path / 'disk').mkdir()
     expected = archives.food_101(tmp_path / 'disk')
     data.mkdir()
@@ -75,7 +75,7 @@ def test_a_source_named_by_another_way_to_the_folder_needs_no_link(data, tmp_pat
 
 
 @pytest.mark.parametrize('kind', ['folder', 'file', 'link elsewhere', 'dead link'])
-def test_a_name_of_the_link_that_is_taken_is_refused(data, tmp_path, kind):
+def test_a_taken_name_of_the_link_is_refused(data, tmp_path, kind):
     source = tmp_path / 'source'
     source.mkdir()
     archives.food_101(source)
@@ -88,7 +88,7 @@ def test_a_name_of_the_link_that_is_taken_is_refused(data, tmp_path, kind):
     else:
         link.symlink_to(tmp_path / ('data' if kind == 'link elsewhere' else 'nowhere'))
     message = refused(data, 'food_101', source_dir=source)
-    assert f'{link} is to be a link to {source}/food-101' in message
+    assert f'{link} must become a link to {source}/food-101, but the name is taken' in message
     assert os.listdir(link.parent) == ['food-101']
 
 
@@ -99,7 +99,7 @@ def test_nothing_is_written_for_an_archive_with_a_mistake(data, tmp_path):
     assert not data.exists()
 
 
-def test_lists_that_were_there_are_kept_unless_they_are_the_same(data):
+def test_earlier_lists_are_kept_unless_they_are_the_same(data):
     folder = data / 'birds'
     archives.touch(folder, *(f'{name}/{n}.jpg' for name in ('crow', 'wren') for n in range(5)))
     assert prepare(data, 'birds').kept == []
@@ -131,8 +131,8 @@ preparation.prepare(sys.argv[1], 'birds')
 """
 
 
-def test_whoever_is_killed_leaves_old_lists_new_lists_or_no_train_list(data, root):
-    """Killed before each of the nine files of the way gets its name."""
+def test_a_killed_run_leaves_old_lists_new_lists_or_no_train_list(data, root):
+    """The run is killed before each of its nine renames."""
     folder = data / 'birds'
     archives.touch(folder, *(f'{name}/{n}.jpg' for name in ('crow', 'wren') for n in range(5)))
     prepare(data, 'birds')
@@ -159,11 +159,11 @@ def test_whoever_is_killed_leaves_old_lists_new_lists_or_no_train_list(data, roo
         assert 'train.txt' not in found or found in (old, new)
         assert contents(folder) == new
         assert contents(folder, '.old') == old
-        assert not (folder / preparation.STAGE).exists()
+        assert not (folder / preparation.STAGING).exists()
     assert seen == {'old', 'new', 'no train list'}
 
 
-def test_another_name_for_an_official_layout_and_some_of_its_classes(data, tmp_path):
+def test_an_official_layout_under_another_name_with_some_of_its_classes(data, tmp_path):
     archives.cub_200(tmp_path)
     archives.write(tmp_path / 'keep.txt', '003.Émeraude', '001.Black_footed_Albatross')
     found = prepare(
@@ -173,13 +173,13 @@ def test_another_name_for_an_official_layout_and_some_of_its_classes(data, tmp_p
     assert contents(data / 'two')['val.txt'] == (
         'CUB_200_2011/images/001.Black_footed_Albatross/Black_Footed_Albatross_0046_18.jpg: 1\n'
     )
-    # The counts are those of the archive, before classes are left out.
+    # The counts are those of the archive, before classes are removed.
     assert 'cub_200 has 3 classes here, but 200 in the catalogue.' in found.warnings
     message = refused(data, 'two', source_dir=tmp_path, layout='cub200')
     assert 'there is no layout cub200; did you mean cub_200?' in message
 
 
-def test_classes_without_images_to_evaluate_on_are_refused(data, tmp_path):
+def test_classes_without_validation_images_are_refused(data, tmp_path):
     archives.cub_200(tmp_path)
     archives.write(tmp_path / 'keep.txt', '003.Émeraude')
     arguments = {'source_dir': tmp_path, 'class_list_path': tmp_path / 'keep.txt'}
@@ -187,7 +187,7 @@ def test_classes_without_images_to_evaluate_on_are_refused(data, tmp_path):
     assert not data.exists()
 
 
-def test_a_csv_file_over_the_datasets_own_images(data, tmp_path):
+def test_a_csv_file_of_images_in_the_datasets_folder(data, tmp_path):
     archives.touch(data / 'birds', 'images/a.jpg', 'images/b.jpg')
     csv_path = tmp_path / 'list.csv'
     archives.write(csv_path, 'data/birds/images/a.jpg,x,train', 'data/birds/images/b.jpg,y,val')
@@ -198,23 +198,23 @@ def test_a_csv_file_over_the_datasets_own_images(data, tmp_path):
     with open(csv_path, 'a') as file:
         file.write('c.jpg,y,train\n')
     message = refused(data, 'birds', csv_path=csv_path)
-    assert f'{tmp_path} holds {data}/birds, and images outside of it, such as c.jpg' in message
+    assert f'{tmp_path} holds {data}/birds, but also images outside it, such as c.jpg' in message
 
 
 @pytest.mark.parametrize('name', ['', '.', '..', 'a/b', '/a'])
-def test_a_name_is_that_of_a_folder(data, name):
+def test_a_name_with_a_path_is_refused(data, name):
     assert 'not the name of a dataset' in refused(data, name)
 
 
 def test_an_unknown_dataset_without_a_folder(data):
     message = refused(data, 'cub-200')
-    assert f'{data}/cub-200 is not there' in message and message.endswith('did you mean cub_200?')
+    assert f'{data}/cub-200 does not exist' in message and message.endswith('did you mean cub_200?')
     message = refused(data, 'birds', source_dir=data / 'absent')
-    assert f'{data}/absent is not there' in message
+    assert f'{data}/absent does not exist' in message
 
 
 @pytest.mark.parametrize('share', [0.0, 1.0, -0.2, float('nan')])
-def test_the_share_lies_between_0_and_1(data, share):
+def test_the_validation_share_is_between_0_and_1(data, share):
     archives.touch(data / 'birds', 'a/1.jpg', 'b/1.jpg')
     with pytest.raises(UserError, match='validation share'):
         preparation.prepare(str(data), 'birds', validation_share=share)

@@ -14,11 +14,11 @@ def test_a_problem_reads_as_a_sentence():
     assert str(CLASS) == 'train.txt: class 3 is without a training image'
 
 
-def test_the_summary_names_the_commonest_first():
+def test_the_summary_begins_with_the_most_frequent_problem():
     assert problems.summary([CLASS, EMPTY, EMPTY]) == '2 empty, 1 class without image'
 
 
-def test_the_report_is_a_table_in_the_order_of_lists_and_lines(tmp_path):
+def test_the_report_is_sorted_by_list_and_line(tmp_path):
     path = tmp_path / 'problems.csv'
     problems.write_report(str(path), [LATER, EMPTY, CLASS])
     with open(path, encoding='utf-8', newline='') as file:

@@ -29,12 +29,12 @@ def test_only_line_feeds_end_lines(tmp_path):
     assert split_lists.read_list(write(tmp_path / 'train.txt', f'{odd}: 1\n')) == [(odd, 1)]
 
 
-def test_a_byte_order_mark_is_no_part_of_the_first_path(tmp_path):
+def test_a_byte_order_mark_is_ignored(tmp_path):
     path = write(tmp_path / 'train.txt', b'\xef\xbb\xbfa.jpg: 1\n')
     assert split_lists.read_list(path) == [('a.jpg', 1)]
 
 
-def test_what_is_written_is_read_again(tmp_path):
+def test_reading_reverses_writing(tmp_path):
     path = str(tmp_path / 'val.txt')
     images = [ListedImage('a: 1/b c.jpg', 4), ListedImage('ü.jpg', 0)]
     split_lists.write_list(path, images)
@@ -61,7 +61,7 @@ def test_what_is_written_is_read_again(tmp_path):
         (b'a.jpg: 0\n\xff\xfe.jpg: 1\n', 2, 'UTF-8'),
     ],
 )
-def test_a_bad_line_is_named(tmp_path, content, line, problem):
+def test_the_error_names_the_malformed_line(tmp_path, content, line, problem):
     path = write(tmp_path / 'train.txt', content)
     with pytest.raises(UserError) as caught:
         split_lists.read_list(path, num_classes=3)
@@ -69,7 +69,7 @@ def test_a_bad_line_is_named(tmp_path, content, line, problem):
     assert problem in str(caught.value)
 
 
-def test_dots_that_stay_inside_are_fine(tmp_path):
+def test_dots_that_stay_in_the_folder_are_accepted(tmp_path):
     path = write(tmp_path / 'train.txt', 'a/../..b/c..jpg: 0\n')
     assert split_lists.read_list(path) == [('a/../..b/c..jpg', 0)]
 
@@ -81,7 +81,7 @@ def test_an_empty_list_is_an_error(tmp_path, content):
         split_lists.read_list(path)
 
 
-def test_a_missing_list_says_what_to_do(tmp_path):
+def test_the_error_for_a_missing_list_names_the_command(tmp_path):
     path = str(tmp_path / 'birds' / 'train.txt')
     with pytest.raises(UserError) as caught:
         split_lists.read_list(path)
@@ -98,18 +98,18 @@ def test_splits_and_their_lists():
 
 
 @pytest.mark.parametrize('image', [('a\nb.jpg', 0), ('../a.jpg', 0), ('a.jpg', -1)])
-def test_a_list_that_could_not_be_read_is_not_written(tmp_path, image):
+def test_a_list_that_would_be_refused_is_not_written(tmp_path, image):
     with pytest.raises(UserError):
         split_lists.write_list(str(tmp_path / 'train.txt'), [('good.jpg', 0), image])
     assert os.listdir(tmp_path) == []
 
 
-def test_labels_hold_colons_and_come_in_any_order(tmp_path):
+def test_labels_may_contain_colons_and_be_in_any_order(tmp_path):
     write(tmp_path / 'labels.txt', '1:Wren: winter\n0:Crow é\n')
     assert split_lists.read_labels(str(tmp_path)) == ['Crow é', 'Wren: winter']
 
 
-def test_labels_that_are_written_are_read_again(tmp_path):
+def test_reading_labels_reverses_writing(tmp_path):
     names = ['Crow', 'Wren: a/b', 'ü']
     split_lists.write_labels(str(tmp_path), names)
     assert (tmp_path / 'labels.txt').read_text('utf-8') == '0:Crow\n1:Wren: a/b\n2:ü\n'
@@ -118,7 +118,7 @@ def test_labels_that_are_written_are_read_again(tmp_path):
         split_lists.write_labels(str(tmp_path), ['a\nb'])
 
 
-def test_no_labels_file_is_none(tmp_path):
+def test_a_missing_labels_file_gives_none(tmp_path):
     assert split_lists.read_labels(str(tmp_path)) is None
 
 
@@ -132,7 +132,7 @@ def test_no_labels_file_is_none(tmp_path):
         ('', 'is empty'),
     ],
 )
-def test_bad_labels_are_named(tmp_path, content, problem):
+def test_the_error_names_the_malformed_label(tmp_path, content, problem):
     path = write(tmp_path / 'labels.txt', content)
     with pytest.raises(UserError) as caught:
         split_lists.read_labels(str(tmp_path))

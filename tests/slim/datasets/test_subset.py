@@ -1,4 +1,4 @@
-"""A cap on the images of each class."""
+"""A limited number of images per class."""
 
 import collections
 import dataclasses
@@ -14,7 +14,7 @@ from slim.errors import UserError
 from slim.preprocessing import preprocessing_factory
 
 
-def test_keeps_so_many_of_each_class_and_all_of_the_small_ones():
+def test_limits_large_classes_and_keeps_small_ones():
     labels = np.repeat([3, 0, 1], [100, 5, 20])
     kept = subset.choose(labels, 10, seed=0)
     assert collections.Counter(labels[kept].tolist()) == {3: 10, 0: 5, 1: 10}
@@ -27,7 +27,7 @@ def test_every_image_has_the_same_chance():
     assert counts.min() > 400 and counts.max() < 600
 
 
-def test_the_choice_is_the_seeds():
+def test_the_choice_depends_on_the_seed():
     labels = np.arange(300) % 3
     first, again, other = (subset.choose(labels, 30, seed) for seed in (1, 1, 2))
     assert (first == again).all()
@@ -39,15 +39,15 @@ def train(stripes):
     return load_dataset(str(stripes), 'stripes', 'train')
 
 
-def _give_away(encoded, height, width, seed=None):
-    """Preprocessing that gives an image away."""
-    preprocess = preprocessing_factory.get_jpeg_preprocessing('inception', is_training=False)
+def _deterministic(encoded, height, width, seed=None):
+    """Preprocesses an image in the same way for every seed, so that it can be recognised."""
+    preprocess = preprocessing_factory.get_preprocessing('inception', is_training=False)
     return preprocess(encoded, height, width)
 
 
 def _epochs(dataset, count, **arguments):
-    """The images of so many epochs, as bytes, and their labels."""
-    batches = input_pipeline.training_batches(dataset, _give_away, 16, 1, seed=3, **arguments)
+    """Returns the images of `count` epochs, as bytes, and their labels."""
+    batches = input_pipeline.training_batches(dataset, _deterministic, 16, 1, seed=3, **arguments)
     taken = list(itertools.islice(batches, count * dataset.num_images))
     return [image.numpy().tobytes() for image, _ in taken], [int(label[0]) for _, label in taken]
 
@@ -64,27 +64,27 @@ def test_an_epoch_holds_the_chosen_images_once(train):
     assert set(other) != set(images)
 
 
-def test_labels_come_in_the_order_of_the_shards(train):
+def test_labels_are_in_the_order_of_the_shards(train):
     labels = subset.read_labels(train)
-    evaluated = input_pipeline.evaluation_batches(train, _give_away, 16, 50)
+    evaluated = input_pipeline.evaluation_batches(train, _deterministic, 16, 50)
     (batch,) = evaluated
     assert labels.tolist() == batch[1].numpy().tolist()
 
 
-def test_a_training_resumes_within_the_limited_epoch(train):
+def test_training_resumes_within_an_epoch_of_the_subset(train):
     limited = subset.limit_images_per_class(train, 7, seed=0)
     images, _ = _epochs(limited, 2)
     resumed, _ = _epochs(limited, 1, position=19)
     assert resumed == images[19 : 19 + 28]
 
 
-def test_a_cap_that_binds_nobody_changes_nothing(train):
+def test_a_limit_above_all_classes_changes_nothing(train):
     limited = subset.limit_images_per_class(train, 1000, seed=0)
     assert limited.num_images == train.num_images
     assert _epochs(limited, 1) == _epochs(train, 1)
 
 
-def test_names_a_damaged_shard(train, tmp_path):
+def test_the_error_names_a_damaged_shard(train, tmp_path):
     damaged = tmp_path / 'damaged.tfrecord'
     damaged.write_bytes(pathlib.Path(train.shards[0]).read_bytes()[:-10])
     spoilt = dataclasses.replace(train, shards=(str(damaged), *train.shards[1:]))

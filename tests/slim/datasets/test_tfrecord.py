@@ -35,11 +35,11 @@ def test_shard_names():
         ('train_0-of-1.tfrecord', False),
     ],
 )
-def test_shards_are_known_by_name(name, expected):
+def test_shards_are_recognised_by_name(name, expected):
     assert tfrecord.is_shard_name(name, ['train', 'validation']) is expected
 
 
-def test_examples_hold_the_features_of_slim():
+def test_examples_have_the_features_of_the_original_slim():
     encoded = jpeg()
     example = tf.train.Example.FromString(tfrecord.make_example(encoded, 3, 7, 5))
     features = example.features.feature
@@ -58,7 +58,7 @@ def test_examples_hold_the_features_of_slim():
 
 
 @pytest.mark.parametrize('label', [0, 1, 127, 128, 5088, 2**40])
-def test_examples_are_those_that_tensorflow_writes_byte_for_byte(label):
+def test_examples_equal_those_of_tensorflow_byte_for_byte(label):
     encoded = jpeg()
     values = {'image/class/label': label, 'image/height': 7, 'image/width': 500}
     feature = {
@@ -72,7 +72,7 @@ def test_examples_are_those_that_tensorflow_writes_byte_for_byte(label):
     assert tfrecord.make_example(encoded, label, 7, 500) == wanted
 
 
-def test_shards_are_those_that_tensorflow_writes_byte_for_byte(tmp_path):
+def test_shards_equal_those_of_tensorflow_byte_for_byte(tmp_path):
     examples = [b'', b'x', bytes(range(256)) * 300]
     size, sha256 = tfrecord.write_shard(str(tmp_path / 'ours'), examples)
     assert os.listdir(tmp_path) == ['ours' + files.UNFINISHED]
@@ -85,7 +85,7 @@ def test_shards_are_those_that_tensorflow_writes_byte_for_byte(tmp_path):
     assert (size, sha256) == (len(content), hashlib.sha256(content).hexdigest())
 
 
-def test_a_shard_is_read_again_inside_tf_data(tmp_path):
+def test_a_shard_can_be_read_in_tf_data(tmp_path):
     path = str(tmp_path / 'shard')
     images = [(jpeg(height), height * 11) for height in (3, 4, 5)]
     tfrecord.write_shard(path, (tfrecord.make_example(e, label, 1, 1) for e, label in images))
@@ -96,7 +96,7 @@ def test_a_shard_is_read_again_inside_tf_data(tmp_path):
     assert os.listdir(tmp_path) == ['shard']
 
 
-def test_a_shard_whose_examples_fail_is_not_there(tmp_path):
+def test_an_exception_in_the_examples_leaves_no_shard(tmp_path):
     def examples():
         yield b'first'
         raise RuntimeError('no second one')

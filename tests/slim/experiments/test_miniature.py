@@ -1,4 +1,4 @@
-"""The transfer experiment on a few images: interrupted, resumed, repeated."""
+"""The miniature experiment on a few images: interrupted, resumed, repeated."""
 
 import csv
 import json
@@ -8,10 +8,12 @@ import shutil
 import signal
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from slim import configs
 from slim.errors import UserError
 from slim.experiments import miniature
 from slim.features import domains
@@ -28,7 +30,7 @@ COLUMNS = ['target', 'source', *MEASURED]
 
 @pytest.fixture
 def start(start_script, root):
-    """Starts the tiny experiment in a folder."""
+    """Returns a function that starts the tiny experiment in a folder."""
 
     def start(folder):
         command = [sys.executable, str(PROGRAM), str(folder), f'num_steps={STEPS}']
@@ -48,13 +50,13 @@ def read_csv(path):
 
 
 def checkpoint(folder, name):
-    """The last checkpoint of a network."""
+    """Returns the path of the last checkpoint of a network."""
     step = 2 * STEPS if name == UNION else STEPS
     return folder / 'checkpoints' / name / f'model.ckpt-{step}.index'
 
 
 def check_results(folder):
-    """The files that an experiment leaves, against each other."""
+    """Checks that the files of an experiment are consistent."""
     results = folder / 'results'
     names = {'results.csv', 'correlations.csv', 'transfer.png', 'settings.json', 'class_features'}
     assert {path.name for path in results.iterdir()} == names
@@ -68,13 +70,13 @@ def check_results(folder):
     read = {name: domains.read_domain(str(results / 'class_features'), name) for name in means}
     assert sorted(read['tiny_one'].num_images) == [4, 5, 6]
     rows = read_csv(results / 'results.csv')
-    joint = '+'.join(SOURCES)
-    pairs = [(target, source) for target in TARGETS for source in (*SOURCES, joint)]
+    union = '+'.join(SOURCES)
+    pairs = [(target, source) for target in TARGETS for source in (*SOURCES, union)]
     assert [(row['target'], row['source']) for row in rows] == pairs
     for row in rows:
         assert list(row) == COLUMNS
-        source = domains.join([read[name] for name in row['source'].split('+')])
-        expected = measure_similarity(source, read[row['target']])  # Gamma is 0.01 by default.
+        source = domains.merge_domains([read[name] for name in row['source'].split('+')])
+        expected = measure_similarity(source, read[row['target']])
         assert float(row['emd']) == pytest.approx(expected.emd)
         assert float(row['similarity']) == pytest.approx(expected.similarity)
         accuracy = float(row['accuracy'])
@@ -94,7 +96,7 @@ def check_results(folder):
     assert str(folder) not in (results / 'settings.json').read_text()
 
 
-def test_ctrl_c_in_a_training_and_on_from_there(shared, start):
+def test_ctrl_c_during_a_training_and_resuming(shared, start):
     script = start(shared)
     script.wait_until(lambda: re.search(f'{UNION}: .*global step 3:', script.stderr))
     assert script.end(signal.SIGINT) != 0
@@ -108,14 +110,14 @@ def test_ctrl_c_in_a_training_and_on_from_there(shared, start):
     assert re.search(f'{UNION}: .*resuming from step', script.stderr)
     for name in (*SOURCES, UNION):
         assert checkpoint(shared, name).exists()
-    for step in ('drawn', '3 networks pre-trained', f'features by the network of {UNION}'):
+    for step in ('rendered', '3 networks pre-trained', f'features by the network of {UNION}'):
         assert f'{step}: ' in script.stdout
-    assert not list(shared.rglob('*.unfinished')) and not list(shared.rglob('.*drawing*'))
+    assert not list(shared.rglob('*.unfinished')) and not list(shared.rglob('.*rendering*'))
     check_results(shared)
 
 
-def test_the_same_numbers_from_the_same_seed(shared, start, tmp_path):
-    # The training that was interrupted above is made anew in one go; the others are there.
+def test_the_same_seed_gives_the_same_numbers(shared, start, tmp_path):
+    # Repeats the training that was interrupted above without interruption; keeps the others.
     again = tmp_path / 'again'
     shutil.copytree(shared, again)
     for name in (f'checkpoints/{UNION}', 'features', 'results'):
@@ -130,22 +132,63 @@ def test_the_same_numbers_from_the_same_seed(shared, start, tmp_path):
         assert (again / path).read_bytes() == (shared / path).read_bytes(), name
 
 
+def test_the_committed_settings_are_the_defaults(root):
+    text = (root / 'docs/transfer/settings.json').read_text()
+    record = miniature.describe_settings(configs.MiniatureConfig())
+    versions = json.loads(text)['versions']
+    assert json.dumps({**record, 'versions': versions}, indent=1) + '\n' == text
+    assert miniature.is_claimed(str(root / 'docs/transfer'), 'output_dir', record)
+
+
+def test_the_training_command(root, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        'slim.datasets.dataset.load_dataset', lambda *_: SimpleNamespace(num_images=480)
+    )
+    folders = miniature.Folders('data', 'checkpoints', 'features', 'results')
+    command = miniature.training_command(configs.MiniatureConfig(), folders, 'mini_nature_objects')
+    assert command == [
+        sys.executable,
+        str(root / 'train.py'),
+        '--dataset_dir=data',
+        '--dataset_name=mini_nature_objects',
+        '--train_dir=checkpoints/mini_nature_objects',
+        '--model_name=inception_v3',
+        '--depth_multiplier=0.25',
+        '--train_image_size=107',
+        '--min_crop_area=0.5',
+        '--batch_norm_decay=0.95',
+        '--optimizer=adam',
+        '--opt_epsilon=0.001',
+        '--learning_rate=0.006',
+        '--learning_rate_decay_type=polynomial',
+        '--num_epochs_per_decay=200.0',
+        '--batch_size=32',
+        '--max_number_of_steps=3000',
+        '--seed=0',
+        '--deterministic=True',
+        '--precision=float32',
+        '--log_every_n_steps=300',
+        '--save_interval_secs=60',
+        '--max_checkpoints=1',
+    ]
+
+
 @pytest.fixture
 def record():
     return {'seed': 0, 'num_steps': 5, 'domains': {'a': '1'}}
 
 
-def test_a_folder_is_for_one_kind_of_settings(tmp_path, record):
+def test_a_folder_belongs_to_one_choice_of_settings(tmp_path, record):
     folder = str(tmp_path / 'new')
     miniature.claim(folder, 'feature_dir', record)
     miniature.claim(folder, 'feature_dir', record)
     with pytest.raises(UserError, match=r'seed=0 instead of 1; remove .* another --feature_dir'):
         miniature.claim(folder, 'feature_dir', {**record, 'seed': 1})
-    with pytest.raises(UserError, match='made with other photographs'):
+    with pytest.raises(UserError, match='made with other rendered images'):
         miniature.claim(folder, 'feature_dir', {**record, 'domains': {'a': '2'}})
 
 
-def test_versions_are_told_and_not_compared(tmp_path, record):
+def test_versions_are_recorded_and_not_compared(tmp_path, record):
     path = tmp_path / 'settings.json'
     path.write_text(json.dumps({**record, 'versions': {'numpy': '1'}}))
     miniature.claim(str(tmp_path), 'output_dir', record)
@@ -155,7 +198,7 @@ def test_versions_are_told_and_not_compared(tmp_path, record):
 @pytest.mark.parametrize(
     'name, text', [('a.txt', ''), ('settings.json', '{'), ('settings.json', '[1]')]
 )
-def test_a_folder_of_something_else_is_left_alone(tmp_path, record, name, text):
+def test_a_folder_with_other_files_is_left_unchanged(tmp_path, record, name, text):
     (tmp_path / name).write_text(text)
     with pytest.raises(UserError, match='another --output_dir'):
         miniature.claim(str(tmp_path), 'output_dir', record)

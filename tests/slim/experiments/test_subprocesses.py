@@ -1,4 +1,4 @@
-"""Real processes side by side."""
+"""Commands that run in parallel."""
 
 import os
 import signal
@@ -17,20 +17,20 @@ def python(code):
 
 
 def stamp(path, seconds=0.0):
-    """Writes when it began and ended to a file."""
+    """Returns a command that writes its start and end times to a file."""
     return python(
         'import time; began = time.time(); '
         f'time.sleep({seconds}); open({str(path)!r}, "w").write(f"{{began}} {{time.time()}}")'
     )
 
 
-def test_as_many_at_once_as_asked_for_and_in_order(tmp_path, capfd):
+def test_commands_run_in_order_and_as_many_in_parallel_as_requested(tmp_path, capfd):
     paths = [tmp_path / name for name in 'abc']
     commands = {path.name: stamp(path, 0.6) for path in paths}
     commands['b'] = python('import sys; sys.stderr.write("hello\\nagain\\n")')
     subprocesses.run(commands, 2, {}, str(tmp_path / 'folder'))
     times = [list(map(float, path.read_text().split())) for path in (paths[0], paths[2])]
-    assert times[1][0] < times[0][1]  # c began, when b had ended, beside a.
+    assert times[1][0] < times[0][1]  # c began when b had ended, while a was running.
     assert capfd.readouterr().err == 'b: hello\nb: again\n'
     subprocesses.run({name: stamp(tmp_path / name, 0.3) for name in 'ab'}, 1, {}, str(tmp_path))
     times = [list(map(float, path.read_text().split())) for path in paths[:2]]
@@ -44,7 +44,7 @@ def test_environment_is_added(tmp_path):
     assert path.read_text() == 'more ' + os.environ['PATH']
 
 
-def test_one_that_fails_ends_the_others(tmp_path):
+def test_a_command_that_fails_stops_the_others(tmp_path):
     done = tmp_path / 'done'
     good = python(
         'import signal, sys, time\n'
@@ -65,7 +65,7 @@ def test_one_that_fails_ends_the_others(tmp_path):
     assert not (tmp_path / 'later').exists()
 
 
-def test_no_two_at_once_in_a_folder_even_if_the_first_was_killed(tmp_path, root):
+def test_a_folder_stays_locked_while_a_child_of_a_killed_parent_runs(tmp_path, root):
     began, go = tmp_path / 'began', tmp_path / 'go'
     child = (
         f'import os, time; open({str(began)!r}, "w").write(str(os.getpid()))\n'
@@ -82,7 +82,7 @@ def test_no_two_at_once_in_a_folder_even_if_the_first_was_killed(tmp_path, root)
         time.sleep(0.01)
     starter.send_signal(signal.SIGKILL)
     starter.wait()
-    with pytest.raises(UserError, match='is being written to by another process'):
+    with pytest.raises(UserError, match='another process is writing to'):
         subprocesses.run({'two': stamp(tmp_path / 'two')}, 1, {}, str(tmp_path))
     assert not (tmp_path / 'two').exists()
     go.touch()
@@ -93,3 +93,10 @@ def test_no_two_at_once_in_a_folder_even_if_the_first_was_killed(tmp_path, root)
         except UserError:
             time.sleep(0.05)
     assert (tmp_path / 'two').exists()
+
+
+def test_log_and_working_directory(tmp_path, capfd):
+    code = 'import os, sys; sys.stderr.write(os.getcwd())'
+    lines = []
+    subprocesses.run({'one': python(code)}, 1, {}, str(tmp_path / 'a'), lines.append, str(tmp_path))
+    assert lines == [f'one: {tmp_path}'] and capfd.readouterr().err == ''

@@ -1,6 +1,6 @@
-"""The transfer experiment with datasets of a few images, as a program:
+"""Runs the miniature experiment on datasets of a few images:
 
-python tiny_transfer.py <folder> <field of Settings>=<integer> ...
+python tiny_transfer.py <folder> <field of MiniatureConfig>=<integer> ...
 """
 
 import logging
@@ -9,20 +9,20 @@ import sys
 
 from slim import configs
 from slim.experiments import miniature
-from slim.synthetic import DOMAINS, Domain, Union
+from slim.synthetic import DATASETS, MergedDataset, SyntheticDataset
 
 SOURCES, TARGETS = ('tiny_one', 'tiny_other'), ('tiny_target', 'tiny_second_target')
 UNION = 'tiny_both'
 
 
 def tiny(first_class, seed):
-    return Domain(('birds',), first_class, 3, (6, 4), 4, seed, 'a few birds')
+    return SyntheticDataset(('birds',), first_class, 3, (6, 4), 4, seed, 'a few birds')
 
 
 def main(folder, *fields):
     for number, name in enumerate((*SOURCES, *TARGETS)):
-        DOMAINS[name] = tiny(3 * number, number)
-    DOMAINS[UNION] = Union(SOURCES, 'a few more birds')
+        DATASETS[name] = tiny(3 * number, number)
+    DATASETS[UNION] = MergedDataset(SOURCES, 'a few more birds')
     logging.basicConfig(stream=sys.stderr, level=logging.INFO)
     given = {'num_steps': 2, **{key: int(value) for key, value in (f.split('=') for f in fields)}}
     settings = configs.MiniatureConfig(

@@ -1,11 +1,11 @@
-"""The images behind features: by the list, or not at all."""
+"""Source images of features: those of the list, or none."""
 
 from slim.datasets import split_lists
 from slim.features import source_images
 
 
 def write_dataset(folder):
-    """A dataset of three images in two classes; what lies in the files does not matter."""
+    """A dataset of three images in two classes; the contents of the files do not matter."""
     (folder / 'birds' / 'images').mkdir(parents=True)
     images = [(f'images/{n}: a.jpg', label) for n, label in enumerate([1, 0, 1])]
     for path, _ in images:
@@ -15,13 +15,13 @@ def write_dataset(folder):
     return [str(folder / 'birds' / path) for path, _ in images]
 
 
-def test_images_are_those_of_the_list_in_its_order(tmp_path):
+def test_images_are_those_of_the_list_in_order(tmp_path):
     paths = write_dataset(tmp_path)
-    found = source_images.image_paths(str(tmp_path), 'birds', 'val', [1.0, 0.0, 1.0])
-    assert found == paths
+    labels = [1.0, 0.0, 1.0]
+    assert source_images.image_paths(str(tmp_path), 'birds', 'val', labels) == paths
 
 
-def test_no_images_where_the_list_is_of_others_or_something_is_missing(tmp_path):
+def test_no_images_if_the_list_has_other_labels_or_a_file_is_missing(tmp_path):
     paths = write_dataset(tmp_path)
     assert source_images.image_paths(str(tmp_path), 'birds', 'val', [1, 1, 0]) is None
     assert source_images.image_paths(str(tmp_path), 'birds', 'val', [1, 0]) is None
@@ -31,8 +31,12 @@ def test_no_images_where_the_list_is_of_others_or_something_is_missing(tmp_path)
     assert source_images.image_paths(str(tmp_path), 'birds', 'val', [1, 0, 1]) is None
 
 
-def test_names_are_those_of_the_dataset_if_it_has_as_many(tmp_path):
+def test_names_are_those_of_the_dataset_if_it_has_as_many_classes(tmp_path):
     write_dataset(tmp_path)
     assert source_images.class_names(str(tmp_path), 'birds', 2) == ['Crow', 'Wren']
     assert source_images.class_names(str(tmp_path), 'birds', 3) == ['0', '1', '2']
     assert source_images.class_names(str(tmp_path), 'cars', 2) == ['0', '1']
+    warnings = []
+    for count in (2, 3):
+        source_images.class_names(str(tmp_path), 'birds', count, warnings.extend)
+    assert warnings == ['labels.txt names 2 classes and the features have 3; not used']

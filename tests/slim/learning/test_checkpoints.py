@@ -1,4 +1,4 @@
-"""Checkpoints: TensorFlow 1's files, in and out; whole or not at all; strict and outspoken."""
+"""Checkpoints: TensorFlow 1's files, read and written; atomic; strict, with helpful messages."""
 
 import os
 import signal
@@ -21,20 +21,27 @@ from tests.reference import deterministic
 v1 = tf.compat.v1
 
 
-def _model(num_classes=5, **arguments):
+def _model(num_classes=5):
     network_fn = nets_factory.get_network_fn('inception_v3', num_classes)
-    return Model(network_fn, 107, depth_multiplier=0.1, **arguments)
+    return Model(network_fn, 107, depth_multiplier=0.1)
 
 
-def _values(model, salt=''):
-    return {
-        name: deterministic.weights(f'{name}', v.shape) + len(salt)
-        for name, v in model.named_variables().items()
-    }
+@pytest.fixture(scope='module')
+def small_inception():
+    """The network of most tests, built once."""
+    return _model()
+
+
+@pytest.fixture
+def model(small_inception):
+    """The same, with all variables set to -1, a value that none of the checkpoints holds."""
+    for variable in small_inception.variables:
+        variable.assign(-tf.ones_like(variable))
+    return small_inception
 
 
 def _graph_of(num_classes=5):
-    """The same network in the default graph; its variables by name."""
+    """Builds the same network in the default graph; returns its variables by name."""
     network_fn = nets_factory.get_network_fn('inception_v3', num_classes)
     network_fn(v1.placeholder(tf.float32, [1, 107, 107, 3]), depth_multiplier=0.1)
     return {v.op.name: v for v in v1.global_variables()}
@@ -47,15 +54,13 @@ def _load_in_session(session, values):
     )
 
 
-def test_what_training_writes_a_tensorflow_1_saver_reads(tmp_path):
+def test_a_tensorflow_1_saver_reads_a_training_checkpoint(tmp_path):
     network_fn = nets_factory.get_network_fn('inception_v3', 5, is_training=True)
     step = TrainStep(
-        tf.distribute.get_strategy(),
+        configs.TrainingConfig(moving_average_decay=0.99),
+        nets_factory.get_network('inception_v3'),
         lambda: Model(network_fn, 107, depth_multiplier=0.1),
-        configs.OptimizerConfig(name='rmsprop'),
-        configs.ScheduleConfig(),
         10,
-        moving_average_decay=0.99,
     )
     step([(np.zeros([2, 107, 107, 3], np.float32), np.array([0, 1]))])
     want = {name: value.numpy() for name, value in step.snapshot().items()}
@@ -71,13 +76,15 @@ def test_what_training_writes_a_tensorflow_1_saver_reads(tmp_path):
         everything = v1.global_variables()
         v1.train.Saver(everything).restore(session, path)
         got = session.run({v.op.name: v for v in everything})
-    assert set(got) == set(want)  # Model, slots, averages, step: all under their names of 2018.
+    assert set(got) == set(
+        want
+    )  # Model, optimizer state, EMA weights, step: all under the original names.
     for name, value in want.items():
         np.testing.assert_array_equal(got[name], value, err_msg=name)
 
 
 @pytest.mark.parametrize('with_averages', [False, True])
-def test_what_a_tensorflow_1_saver_writes_is_read_here(tmp_path, with_averages):
+def test_a_checkpoint_of_a_tensorflow_1_saver_is_read(tmp_path, model, with_averages):
     path = str(tmp_path / 'inception_v3_iNat_299.ckpt')
     with tf.Graph().as_default(), v1.Session() as session:
         variables = _graph_of()
@@ -97,37 +104,36 @@ def test_what_a_tensorflow_1_saver_writes_is_read_here(tmp_path, with_averages):
 
     checkpoint = checkpoints.Checkpoint(path)
     assert checkpoint.global_step == 7
-    assert checkpoint.has_averages == with_averages
+    assert checkpoint.has_ema_weights == with_averages
     for weights, shift in {'auto': int(with_averages), 'raw': 0}.items():
-        model = _model()
-        averaged = checkpoints.choose_weights(checkpoint, weights)
-        report = checkpoints.restore(model.named_variables(), checkpoint, use_averages=averaged)
+        use_ema = checkpoints.use_ema_weights(checkpoint, weights)
+        report = checkpoints.restore(model.named_variables(), checkpoint, use_ema=use_ema)
         assert set(report.restored) == set(raw) and not report.unused and not report.new
         for name, variable in model.named_variables().items():
             np.testing.assert_array_equal(variable, raw[name] + shift, err_msg=name)
     if not with_averages:
-        with pytest.raises(UserError, match='no moving averages; use --weights=raw'):
-            checkpoints.choose_weights(checkpoint, 'average')
+        with pytest.raises(UserError, match='no EMA weights; use --weights=raw'):
+            checkpoints.use_ema_weights(checkpoint, 'average')
 
 
 @pytest.fixture
-def saved(tmp_path):
-    """A checkpoint of the small model with 5 classes, and what it holds."""
-    model = _model()
-    values = _values(model)
+def saved(tmp_path, small_inception):
+    """The path of a checkpoint of the network, and its values by name."""
+    variables = small_inception.named_variables()
+    values = {name: deterministic.weights(name, v.shape) for name, v in variables.items()}
     tensors = {name: tf.constant(value) for name, value in values.items()}
     path = checkpoints.save(str(tmp_path), {**tensors, 'global_step': tf.constant(3, tf.int64)}, 3)
     return path, values
 
 
-def test_other_classes_need_their_layer_left_out(saved):
+def test_another_number_of_classes_needs_an_excluded_scope(saved):
     model = _model(num_classes=8)
     before = {name: v.numpy() for name, v in model.named_variables().items()}
     checkpoint = checkpoints.Checkpoint(saved[0])
-    message = r'shape \[5\], .* needs \[8\] \(and 3 more\).*_exclude_scopes=AuxLogits,Logits'
+    message = r'shape \[5\], .* needs \[8\] \(4 in total: .*\).*_exclude_scopes=AuxLogits,Logits'
     with pytest.raises(UserError, match=message):
         checkpoints.restore(model.named_variables(), checkpoint)
-    for name, variable in model.named_variables().items():  # Nothing is changed by a failure.
+    for name, variable in model.named_variables().items():  # A failure changes nothing.
         np.testing.assert_array_equal(variable, before[name], err_msg=name)
     report = checkpoints.restore(model.named_variables(), checkpoint, exclude_scopes=['Logits'])
     assert {name.split('/')[1] for name in report.excluded} == {'Logits', 'AuxLogits'}
@@ -137,18 +143,19 @@ def test_other_classes_need_their_layer_left_out(saved):
     assert 'excluded by scope (InceptionV3/AuxLogits, InceptionV3/Logits)' in str(report)
 
 
-def test_a_scope_that_matches_nothing_is_a_mistake(saved):
+def test_a_scope_that_matches_nothing_is_refused(saved, model):
     checkpoint = checkpoints.Checkpoint(saved[0])
     with pytest.raises(UserError, match='Logitz matches no variable.*InceptionV3/Logits'):
-        checkpoints.restore(_model().named_variables(), checkpoint, exclude_scopes=['Logitz'])
+        checkpoints.restore(model.named_variables(), checkpoint, exclude_scopes=['Logitz'])
 
 
-def test_a_missing_variable_is_named_with_the_flags_that_help(tmp_path, saved):
+def test_a_missing_variable_is_named_with_the_flags_that_help(tmp_path, saved, model):
     name = 'InceptionV3/Mixed_7c/Branch_0/Conv2d_0a_1x1/weights'
     tensors = {key: tf.constant(value) for key, value in saved[1].items() if key != name}
     path = checkpoints.save(str(tmp_path / 'other'), tensors, 0)
-    model = _model()
-    with pytest.raises(UserError, match=f'lacks {name}.*=Mixed_7c.*--ignore_missing_vars'):
+    with pytest.raises(
+        UserError, match=rf'lacks {name} \(1 in total\).*=Mixed_7c.*--ignore_missing_vars'
+    ):
         checkpoints.restore(model.named_variables(), checkpoints.Checkpoint(path))
     report = checkpoints.restore(
         model.named_variables(), checkpoints.Checkpoint(path), ignore_missing_vars=True
@@ -156,28 +163,27 @@ def test_a_missing_variable_is_named_with_the_flags_that_help(tmp_path, saved):
     assert report.new == (name,)
 
 
-def test_a_checkpoint_of_another_network_is_called_that(tmp_path):
+def test_a_checkpoint_of_another_network_is_recognized(tmp_path, model):
     path = checkpoints.save(str(tmp_path), {'resnet_v2_50/conv1/weights': tf.zeros([2])}, 0)
     with pytest.raises(UserError, match='another network.*resnet_v2_50.*--model_name'):
-        checkpoints.restore(_model().named_variables(), checkpoints.Checkpoint(path))
+        checkpoints.restore(model.named_variables(), checkpoints.Checkpoint(path))
 
 
-def test_unused_variables_are_reported_but_slots_are_no_news(tmp_path, saved):
+def test_unused_variables_are_reported_but_not_optimizer_state(tmp_path, saved, model):
     tensors = {name: tf.constant(value) for name, value in saved[1].items()}
     slot = 'InceptionV3/Logits/Conv2d_1c_1x1/weights/Momentum'
     extra = {'InceptionV3/Mixed_8/weights': tf.zeros([1]), slot: tf.zeros([1, 1, 76, 5])}
     path = checkpoints.save(str(tmp_path / 'other'), {**tensors, **extra}, 0)
-    report = checkpoints.restore(_model().named_variables(), checkpoints.Checkpoint(path))
+    report = checkpoints.restore(model.named_variables(), checkpoints.Checkpoint(path))
     assert report.unused == ('InceptionV3/Mixed_8/weights',)
 
 
 @pytest.mark.parametrize('left', [0, 1000])
-def test_a_truncated_checkpoint_is_one_clear_error(saved, left):
+def test_a_truncated_checkpoint_is_refused(saved, model, left):
     path, _ = saved
     data = path + '.data-00000-of-00001'
     with open(data, 'r+b') as file:
         file.truncate(left)
-    model = _model()
     before = {name: v.numpy() for name, v in model.named_variables().items()}
     with pytest.raises(UserError, match='damaged'):
         checkpoints.restore(model.named_variables(), checkpoints.Checkpoint(path))
@@ -185,21 +191,21 @@ def test_a_truncated_checkpoint_is_one_clear_error(saved, left):
         np.testing.assert_array_equal(variable, before[name], err_msg=name)
 
 
-def test_a_damaged_index_is_one_clear_error(saved):
+def test_a_damaged_index_is_refused(saved):
     with open(saved[0] + '.index', 'r+b') as file:
         file.truncate(50)
     with pytest.raises(UserError, match='damaged'):
         checkpoints.Checkpoint(saved[0])
 
 
-def test_a_missing_checkpoint_is_answered_with_those_there(saved, tmp_path):
+def test_a_missing_checkpoint_is_refused_with_a_list_of_the_others(saved, tmp_path):
     with pytest.raises(UserError, match='model.ckpt-4.*holds model.ckpt-3'):
         checkpoints.Checkpoint(str(tmp_path / 'model.ckpt-4'))
     with pytest.raises(UserError, match='holds no checkpoint'):
         checkpoints.Checkpoint(str(tmp_path.parent))
 
 
-def test_the_newest_are_kept_and_tensorflow_finds_them(tmp_path):
+def test_the_newest_checkpoints_are_kept_and_found_by_tensorflow(tmp_path):
     for step in range(5):
         tensors = {'global_step': tf.constant(step, tf.int64)}
         path = checkpoints.save(str(tmp_path), tensors, step, max_to_keep=2)
@@ -219,7 +225,7 @@ def test_the_newest_are_kept_and_tensorflow_finds_them(tmp_path):
     assert checkpoints.Checkpoint(str(moved)).global_step == 4
 
 
-def test_a_save_that_cannot_write_leaves_what_was_there(saved, tmp_path):
+def test_a_failed_save_leaves_the_folder_unchanged(saved, tmp_path):
     before = sorted(os.listdir(tmp_path))
     with pytest.raises(OSError):
         checkpoints.save(str(tmp_path / 'model.ckpt-3.index' / 'x'), {'a': tf.zeros([1])}, 1)
@@ -240,13 +246,13 @@ while True:
 """
 
 
-def test_a_writer_killed_at_any_moment_leaves_whole_checkpoints(tmp_path):
+def test_a_writer_killed_at_any_moment_leaves_complete_checkpoints(tmp_path):
     rng = np.random.default_rng(0)
     for _ in range(3):
         process = subprocess.Popen(
             [sys.executable, '-c', WRITER, str(tmp_path)], stdout=subprocess.PIPE
         )
-        process.stdout.readline()  # From here on it writes.
+        process.stdout.readline()  # It writes from now on.
         time.sleep(rng.uniform(0, 0.5))
         process.send_signal(signal.SIGKILL)
         process.wait()
@@ -266,7 +272,7 @@ def _save_steps(folder, steps):
         checkpoints.save(str(folder), {'global_step': tf.constant(step, tf.int64)}, step)
 
 
-def test_a_state_file_rolled_back_by_hand_is_taken_at_its_word(tmp_path):
+def test_a_state_file_edited_to_an_older_checkpoint_is_followed(tmp_path):
     _save_steps(tmp_path, [1, 2, 3])
     state = tmp_path / 'checkpoint'
     state.write_text(state.read_text().replace('path: "model.ckpt-3"', 'path: "model.ckpt-2"', 1))
@@ -276,13 +282,13 @@ def test_a_state_file_rolled_back_by_hand_is_taken_at_its_word(tmp_path):
     assert checkpoints.Checkpoint(str(tmp_path)).global_step == 1
 
 
-def test_without_a_state_file_the_names_tell(tmp_path):
+def test_without_a_state_file_the_step_in_the_name_decides(tmp_path):
     _save_steps(tmp_path, [9, 10])
     (tmp_path / 'checkpoint').unlink()
     assert checkpoints.Checkpoint(str(tmp_path)).global_step == 10
 
 
-def test_a_folder_of_released_checkpoints_asks_for_one_of_them(tmp_path):
+def test_a_folder_of_released_checkpoints_is_refused_with_their_names(tmp_path):
     _save_steps(tmp_path, [0])
     for suffix in ('.index', '.data-00000-of-00001'):
         (tmp_path / f'model.ckpt-0{suffix}').rename(
@@ -293,7 +299,7 @@ def test_a_folder_of_released_checkpoints_asks_for_one_of_them(tmp_path):
         checkpoints.Checkpoint(str(tmp_path))
 
 
-def test_a_name_of_a_checkpoint_is_told_from_that_of_a_folder(tmp_path):
+def test_the_name_of_a_checkpoint_is_distinguished_from_a_folder(tmp_path):
     assert checkpoints.is_checkpoint(str(tmp_path / 'model.ckpt-9'))
     assert not checkpoints.is_checkpoint(str(tmp_path))
     assert not checkpoints.is_checkpoint(str(tmp_path / 'not there yet'))

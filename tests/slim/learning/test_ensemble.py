@@ -1,4 +1,4 @@
-"""The mean of probabilities, of which only the logarithms are known."""
+"""The mean of probabilities that are given as log_probs."""
 
 import numpy as np
 import tensorflow as tf
@@ -6,17 +6,17 @@ import tensorflow as tf
 from slim.learning import ensemble
 
 
-def test_the_mean_is_of_probabilities_also_where_float32_has_no_such_number():
+def test_the_mean_is_correct_for_probabilities_that_underflow_in_float32():
     random = np.random.default_rng(0)
-    logarithms = random.uniform(-40, 0, [12, 5, 7])
-    want = np.log(np.exp(logarithms).mean(0))
+    log_probs = random.uniform(-40, 0, [12, 5, 7])
+    want = np.log(np.exp(log_probs).mean(0))
     for shift in (0, -2000):
-        shifted = tf.constant(logarithms + shift, tf.float32)
+        shifted = tf.constant(log_probs + shift, tf.float32)
         got = ensemble.log_mean_exp(shifted).numpy()
         np.testing.assert_allclose(got - shift, want, atol=1e-3 if shift else 1e-5)
 
 
-def test_one_alone_keeps_its_bits():
+def test_a_single_row_is_unchanged():
     random = np.random.default_rng(0)
     logits = np.concatenate([random.normal(0, scale, 1000) for scale in (1e-3, 1, 1e3, 1e6)])
     logits = tf.constant(logits[None], tf.float32)

@@ -1,4 +1,4 @@
-"""SavedModels of others as sources of features: whatever the manner in which they were saved."""
+"""SavedModels as sources of features, saved in various ways."""
 
 import io
 
@@ -11,7 +11,7 @@ from slim.errors import UserError
 from slim.learning.feature_sources import SavedModelSource
 
 v1 = tf.compat.v1
-WIDTH = 7
+FEATURE_DIM = 7
 
 
 def _spec(size=None, dtype=tf.float32):
@@ -19,12 +19,12 @@ def _spec(size=None, dtype=tf.float32):
 
 
 class Colours(tf.Module):
-    """Features are the mean colour times a matrix; in training, with noise."""
+    """Features are the mean colour times a matrix; noise is added in training."""
 
     def __init__(self):
         super().__init__()
         rng = np.random.default_rng(0)
-        self.matrix = tf.Variable(rng.normal(size=[3, WIDTH]).astype(np.float32))
+        self.matrix = tf.Variable(rng.normal(size=[3, FEATURE_DIM]).astype(np.float32))
 
     def features(self, images, training=False):
         noise = tf.random.normal([]) if training else 0.0
@@ -32,7 +32,7 @@ class Colours(tf.Module):
 
 
 class OptionalTraining(Colours):
-    """As TF-Hub's modules for TensorFlow 2: `training` has a default."""
+    """Like TF-Hub's modules for TensorFlow 2: `training` has a default."""
 
     @tf.function
     def __call__(self, images, training=False):
@@ -40,7 +40,7 @@ class OptionalTraining(Colours):
 
 
 class RequiredTraining(Colours):
-    """One that asks for `training`, and gives a dictionary."""
+    """Requires `training`, and returns a dictionary."""
 
     @tf.function
     def __call__(self, images, training):
@@ -49,7 +49,7 @@ class RequiredTraining(Colours):
 
 
 class TrainingByDefault(Colours):
-    """One whose default would not do."""
+    """Has the wrong default."""
 
     @tf.function
     def __call__(self, images, training=True):
@@ -70,7 +70,7 @@ def _save_plain(module, folder, size=None):
 
 
 def _save_signatures(module, folder, size=None, outputs=('embedding',), key='serving_default'):
-    """Not callable: only a signature."""
+    """Not callable; has only a signature."""
 
     @tf.function(input_signature=[_spec(size)])
     def serve(pixels):
@@ -82,7 +82,7 @@ def _save_signatures(module, folder, size=None, outputs=('embedding',), key='ser
 
 
 def _save_in_tensorflow_1(module, folder, size):
-    """As TF-Hub's modules for TensorFlow 1: a graph for training and one for inference."""
+    """Like TF-Hub's modules for TensorFlow 1: a graph for training and one for inference."""
     matrix = module.matrix.numpy()
     builder = v1.saved_model.Builder(folder)
     for number, tags in enumerate(([], ['train'])):
@@ -112,12 +112,12 @@ WAYS = {
 
 
 @pytest.mark.parametrize('way', WAYS)
-def test_features_are_those_of_inference_however_it_was_saved(way, tmp_path):
+def test_features_are_those_of_inference(way, tmp_path):
     create, save = WAYS[way]
     module = create()
     save(module, str(tmp_path), size=40)
     source = SavedModelSource(str(tmp_path))
-    assert (source.image_size, source.width) == (40, WIDTH)
+    assert (source.image_size, source.feature_dim) == (40, FEATURE_DIM)
     images = np.random.default_rng(1).uniform(0, 1, [3, 40, 40, 3]).astype(np.float32)
     features = source.features_of(images).numpy()
     assert features.dtype == np.float32
@@ -129,38 +129,38 @@ def test_features_are_those_of_inference_however_it_was_saved(way, tmp_path):
 
 
 @pytest.mark.parametrize('save', [_save_plain, _save_signatures])
-def test_a_size_left_open_is_chosen_here(save, tmp_path):
+def test_an_unspecified_image_size_can_be_chosen(save, tmp_path):
     save(Colours(), str(tmp_path))
     assert SavedModelSource(str(tmp_path)).image_size == 299
     small = SavedModelSource(str(tmp_path), image_size=32)
-    assert small.features_of(tf.zeros([2, 32, 32, 3])).shape == (2, WIDTH)
-    assert small.origin['image_size'] == 32
+    assert small.features_of(tf.zeros([2, 32, 32, 3])).shape == (2, FEATURE_DIM)
+    assert small.provenance['image_size'] == 32
 
 
 @pytest.mark.parametrize('style', [None, 'inception', 'vgg'])
-def test_pixels_reach_it_in_0_to_1(style, tmp_path):
+def test_pixel_values_are_in_0_to_1(style, tmp_path):
     _save_plain(Colours(), str(tmp_path), 64)
     source = SavedModelSource(str(tmp_path), style)
     file = io.BytesIO()
-    # Of one colour: what the window is and how it is resized is no matter.
+    # A single colour, so that crop and resizing do not matter.
     Image.new('RGB', (90, 120), (255, 102, 0)).save(file, 'JPEG', quality=100, subsampling=0)
     image = source.preprocess(file.getvalue(), 64, 64).numpy()
     assert image.shape == (64, 64, 3)
     decoded = tf.io.decode_jpeg(file.getvalue()).numpy()[60, 45] / 255
     np.testing.assert_allclose(image, np.broadcast_to(decoded, image.shape), atol=1e-5)
     np.testing.assert_allclose(decoded, [1, 0.4, 0], atol=0.02)
-    assert source.origin['preprocessing_name'] == (style or 'inception')
+    assert source.provenance['preprocessing_name'] == (style or 'inception')
 
 
-def test_the_origin_tells_another_export_at_the_same_place(tmp_path):
+def test_the_provenance_distinguishes_exports_to_the_same_folder(tmp_path):
     _save_plain(Colours(), str(tmp_path), 64)
-    first = SavedModelSource(str(tmp_path)).origin
-    assert first == SavedModelSource(str(tmp_path)).origin
+    first = SavedModelSource(str(tmp_path)).provenance
+    assert first == SavedModelSource(str(tmp_path)).provenance
     _save_plain(Colours(), str(tmp_path), 64)
-    assert first != SavedModelSource(str(tmp_path)).origin
+    assert first != SavedModelSource(str(tmp_path)).provenance
 
 
-def test_of_several_outputs_the_features_are_known_by_name(tmp_path):
+def test_features_are_found_by_name_among_several_outputs(tmp_path):
     for outputs in (('logits', 'feature_vector'), ('probabilities', 'default')):
         folder = str(tmp_path / outputs[1])
         module = Colours()
@@ -169,7 +169,9 @@ def test_of_several_outputs_the_features_are_known_by_name(tmp_path):
         expected = module.matrix.numpy().sum(axis=0, keepdims=True) + 1  # The second output.
         np.testing.assert_allclose(features, expected, rtol=1e-5)
     _save_signatures(Colours(), str(tmp_path / 'detector'), 32, ('boxes', 'scores'))
-    with pytest.raises(UserError, match='signature serving_default fails: it gives boxes, scores'):
+    with pytest.raises(
+        UserError, match='signature serving_default fails: it returns boxes, scores'
+    ):
         SavedModelSource(str(tmp_path / 'detector'))
 
 
@@ -223,7 +225,7 @@ def _save_without_variables(folder):
         (_save_damaged, 'cannot be loaded'),
         (_save_without_variables, 'cannot be loaded'),
         (_save_text_model, r'no feature vectors of images: its call takes string \(None,\)'),
-        (_save_maps, r'its call gives \(1, 32, 32, 3\) for one image'),
+        (_save_maps, r'its call returns \(1, 32, 32, 3\) for one image'),
         (_save_bytes_model, r'its call takes uint8 \(None, 32, 32, 3\)'),
         (_save_four_image_model, r'its call takes float32 \(4, 32, 32, 3\)'),
         (lambda f: tf.saved_model.save(tf.Module(), f), 'its signatures: none'),
@@ -233,7 +235,7 @@ def _save_without_variables(folder):
         ),
     ],
 )
-def test_what_gives_no_features_is_refused_in_one_line(save, message, tmp_path):
+def test_a_model_without_features_is_refused_in_one_line(save, message, tmp_path):
     save(str(tmp_path))
     with pytest.raises(UserError, match=message) as caught:
         SavedModelSource(str(tmp_path))
@@ -241,7 +243,7 @@ def test_what_gives_no_features_is_refused_in_one_line(save, message, tmp_path):
     assert len(str(caught.value).splitlines()) == 1
 
 
-def test_a_fixed_size_leaves_no_choice(tmp_path):
+def test_another_than_the_fixed_image_size_is_refused(tmp_path):
     _save_plain(Colours(), str(tmp_path), 40)
     with pytest.raises(UserError, match='takes images of 40x40 pixels; leave out --image_size'):
         SavedModelSource(str(tmp_path), image_size=299)

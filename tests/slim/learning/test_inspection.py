@@ -1,4 +1,4 @@
-"""What is said of a checkpoint: against graphs of TensorFlow 1 and their own Saver."""
+"""Inspection of checkpoints, compared with TensorFlow 1 graphs and their Saver."""
 
 import os
 
@@ -15,7 +15,7 @@ BODY = 'InceptionV3/Mixed_7c/Branch_0/Conv2d_0a_1x1/weights'
 
 
 def _save(path, tensors):
-    """A checkpoint at `path` of tensors by name, in TensorFlow's second format."""
+    """Writes a checkpoint of tensors by name in TensorFlow's second format; returns its path."""
     names = sorted(tensors)
     os.makedirs(os.path.dirname(path), exist_ok=True)
     tf.raw_ops.SaveV2(
@@ -28,8 +28,8 @@ def _save(path, tensors):
 
 
 @pytest.fixture(scope='module')
-def trained_in_2018(tmp_path_factory):
-    """A checkpoint by TensorFlow 1's Saver, with averages and momentum, and its graph's sizes."""
+def original_training(tmp_path_factory):
+    """A TF1 checkpoint with EMA weights and momentum; shapes and parameters in its graph."""
     path = str(tmp_path_factory.mktemp('2018') / 'birds.ckpt')
     with tf.Graph().as_default(), v1.Session() as session:
         network_fn = nets_factory.get_network_fn('inception_v3', 6, is_training=True)
@@ -50,13 +50,13 @@ def trained_in_2018(tmp_path_factory):
 
 
 @pytest.fixture(scope='module')
-def tensors(trained_in_2018):
-    """Zeros for each variable of the model in `trained_in_2018`, without averages and slots."""
-    return {name: np.zeros(shape, np.float32) for name, shape in trained_in_2018[1].items()}
+def tensors(original_training):
+    """Zeros for each variable of the network in `original_training`, without optimizer state."""
+    return {name: np.zeros(shape, np.float32) for name, shape in original_training[1].items()}
 
 
-def test_all_that_a_training_of_2018_wrote_is_told(trained_in_2018):
-    path, sizes, parameters = trained_in_2018
+def test_a_checkpoint_of_the_original_training_is_described(original_training):
+    path, sizes, parameters = original_training
     found = inspection.inspect(path)
     (fit,) = found.fits
     assert (fit.fits, fit.network, fit.num_classes) == (True, 'inception_v3', 6)
@@ -74,10 +74,10 @@ def test_all_that_a_training_of_2018_wrote_is_told(trained_in_2018):
 
     text = inspection.describe(found)
     for line in (
-        'network           inception_v3, 6 classes, depth multiplier 0.1',
-        f'moving averages   {len(sizes)}',
-        f'optimizer slots   {len(weights)}: Momentum ({len(weights)})',
-        'global step       1234',
+        'network          inception_v3, 6 classes, depth multiplier 0.1',
+        f'EMA weights      {len(sizes)}',
+        f'optimizer state  {len(weights)}: Momentum ({len(weights)})',
+        'global step      1234',
     ):
         assert line in text.splitlines()
     assert 'Momentum' not in text.split('\n\n')[1]
@@ -86,7 +86,7 @@ def test_all_that_a_training_of_2018_wrote_is_told(trained_in_2018):
     assert [line.split()[0] for line in table] == sorted(line.split()[0] for line in table)
 
 
-def test_only_names_shapes_and_the_step_are_read(tensors, tmp_path):
+def test_no_tensor_but_the_step_is_read(tensors, tmp_path):
     path = _save(tmp_path / 'model.ckpt', tensors)
     os.truncate(path + '.data-00000-of-00001', 0)
     found = inspection.inspect(path)
@@ -102,7 +102,7 @@ def test_only_names_shapes_and_the_step_are_read(tensors, tmp_path):
         ([], None, ('InceptionV3/Logits', 'InceptionV3/AuxLogits')),
     ],
 )
-def test_heads_can_be_left_out(tensors, tmp_path, heads, num_classes, left_out):
+def test_absent_heads_are_reported(tensors, tmp_path, heads, num_classes, left_out):
     kept = {
         name: value
         for name, value in tensors.items()
@@ -117,7 +117,7 @@ def test_heads_can_be_left_out(tensors, tmp_path, heads, num_classes, left_out):
     assert (f'{num_classes} classes' if num_classes else 'no classifier') in line
 
 
-def test_what_does_not_fit_is_named(tensors, tmp_path):
+def test_differences_are_named(tensors, tmp_path):
     changed = dict(tensors)
     del changed[BODY]
     changed['InceptionV3/Mixed_8a/weights'] = np.zeros([1], np.float32)
@@ -128,23 +128,25 @@ def test_what_does_not_fit_is_named(tensors, tmp_path):
     (fit,) = found.fits
     assert not fit.fits
     assert (fit.missing, fit.extra) == ((BODY,), ('InceptionV3/Mixed_8a/weights',))
-    assert fit.misshapen == (
+    assert fit.mismatched == (
         inspection.ShapeMismatch(logits, (1, 1, 99, 6), (1, 1, tensors[logits].shape[2], None)),
     )
     assert (fit.num_classes, fit.depth_multiplier) == (None, 0.1)
     lines = [line.strip() for line in inspection.describe(found).splitlines()]
-    assert lines[1].endswith('none fits; the nearest is inception_v3 with depth multiplier 0.1')
+    assert lines[1].endswith(
+        'none fits; the most similar is inception_v3 with depth multiplier 0.1'
+    )
     assert lines[2:6] == [
         f'1 missing: {BODY}',
         '1 extra: InceptionV3/Mixed_8a/weights',
         f'1 of another shape: {logits} [1, 1, 99, 6] instead of '
         f'[1, 1, {tensors[logits].shape[2]}, classes]',
-        '1 of no known network: Siamese/distance/weights',
+        '1 outside any known network: Siamese/distance/weights',
     ]
 
 
 @pytest.fixture
-def nothing_is_built(monkeypatch):
+def no_network_is_built(monkeypatch):
     """Makes building a network an error."""
 
     def refuse(*_, **__):
@@ -153,8 +155,8 @@ def nothing_is_built(monkeypatch):
     monkeypatch.setattr(nets_factory, 'get_network_fn', refuse)
 
 
-@pytest.mark.usefixtures('nothing_is_built')
-def test_a_stranger_gets_its_list(tmp_path):
+@pytest.mark.usefixtures('no_network_is_built')
+def test_an_unknown_network_is_listed(tmp_path):
     tensors = {
         'lstm/kernel': np.zeros([3, 4], np.float32),
         'lstm/kernel/Adam': np.zeros([3, 4], np.float32),
@@ -169,11 +171,11 @@ def test_a_stranger_gets_its_list(tmp_path):
     assert found.slot_counts == {'Adam': 1, 'Adam_1': 1, 'beta1_power': 1, 'beta2_power': 1}
     assert found.num_parameters == 12 + 1 + 2
     assert inspection.describe(found).splitlines()[1:] == [
-        'network           none that is known',
-        'model variables   3: 15 parameters',
-        'moving averages   none',
-        'optimizer slots   4: Adam (1), Adam_1 (1), beta1_power (1), beta2_power (1)',
-        'global step       not in the checkpoint',
+        'network          unknown',
+        'model variables  3: 15 parameters',
+        'EMA weights      none',
+        'optimizer state  4: Adam (1), Adam_1 (1), beta1_power (1), beta2_power (1)',
+        'global step      not in the checkpoint',
         '',
         'name                  shape   dtype',
         'InceptionV3x/weights  [2]     int32',
@@ -182,18 +184,18 @@ def test_a_stranger_gets_its_list(tmp_path):
     ]
 
 
-@pytest.mark.usefixtures('nothing_is_built')
-def test_a_checkpoint_of_tensorflow_2_is_called_that(tmp_path):
+@pytest.mark.usefixtures('no_network_is_built')
+def test_a_checkpoint_of_tensorflow_2_is_recognized(tmp_path):
     module = tf.Module()
     module.kernel = tf.Variable(tf.zeros([3, 4]))
     path = tf.train.Checkpoint(model=module).save(str(tmp_path / 'model.ckpt'))
     text = inspection.describe(inspection.inspect(path))
-    assert 'none that is known: a checkpoint of TensorFlow 2, by attribute' in text
+    assert 'unknown: an object-based checkpoint of TensorFlow 2' in text
     assert 'model/kernel/.ATTRIBUTES/VARIABLE_VALUE' in text
 
 
-@pytest.mark.usefixtures('nothing_is_built')
-def test_a_checkpoint_in_one_file_is_read(tmp_path):
+@pytest.mark.usefixtures('no_network_is_built')
+def test_a_checkpoint_in_a_single_file_is_read(tmp_path):
     path = str(tmp_path / 'old.ckpt')
     with tf.Graph().as_default(), v1.Session() as session:
         v1.get_variable('fc/weights', [4, 3])
@@ -207,7 +209,7 @@ def test_a_checkpoint_in_one_file_is_read(tmp_path):
 
 
 @pytest.mark.parametrize('multiplier', [0.05, 0.1, 0.25, 1 / 3, 0.35, 0.5, 0.75, 1.4, 2.0])
-def test_a_depth_multiplier_is_read_from_the_channels(multiplier):
+def test_the_depth_multiplier_is_inferred_from_the_channels(multiplier):
     channels = [32, 64, 80, 192, 48, 96, 384, 128, 160, 320, 448]
     wanted = {str(number): (3, 3, 9, count) for number, count in enumerate(channels)}
     wanted['logits'] = (1, 1, 9, None)
@@ -230,7 +232,7 @@ def test_a_damaged_checkpoint_and_a_missing_one_are_refused(tmp_path):
     with pytest.raises(UserError, match='damaged .truncated.*global_step'):
         inspection.inspect(path)
     os.truncate(path + '.index', 30)
-    with pytest.raises(UserError, match='damaged or no checkpoint'):
+    with pytest.raises(UserError, match='damaged or not a checkpoint'):
         inspection.inspect(path)
     with pytest.raises(UserError, match='no checkpoint .*model.ckpt-2'):
         inspection.inspect(str(tmp_path / 'model.ckpt-2'))
@@ -238,7 +240,7 @@ def test_a_damaged_checkpoint_and_a_missing_one_are_refused(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize('name', nets_factory.NETWORKS)
-def test_every_network_is_known_by_its_variables(name):
+def test_every_network_is_recognized_by_its_variables(name):
     network = nets_factory.NETWORKS[name]
     size = network.default_image_size
     with tf.Graph().as_default():

@@ -1,4 +1,4 @@
-"""16 bits where they suffice: what stays float32, and how near the results are."""
+"""Computation in 16 bits: what stays float32, and how close the results are to float32."""
 
 import functools
 
@@ -22,23 +22,23 @@ QUICK = ('inception_v3_se', 'resnet_v2_50')
 HALF = ('bfloat16', 'float16')
 
 
-def _windows(size, shift=0):
-    """48 windows of photographs side by side, float32 [48, size, size, 3] in [-1, 1]."""
+def _crops(size, shift=0):
+    """Returns 48 adjacent crops of photographs, float32 [48, size, size, 3] in [-1, 1]."""
     photographs = [skimage.data.astronaut(), skimage.data.coffee(), skimage.data.chelsea()]
     photographs += sklearn.datasets.load_sample_images().images
-    windows = []
+    crops = []
     for photograph in photographs:
         height, width = (length - shift - size for length in photograph.shape[:2])
-        windows += [
+        crops += [
             photograph[top + shift : top + shift + size, left + shift : left + shift + size]
             for top in range(0, height, size)
             for left in range(0, width, size)
         ]
-    return np.asarray(windows[:48], np.float32) / 127.5 - 1
+    return np.asarray(crops[:48], np.float32) / 127.5 - 1
 
 
 def _features(name, precisions, *batches, **arguments):
-    """Features of each batch by a network of seeded weights, by precision."""
+    """Returns the features of each batch by precision, from a network with seeded weights."""
     size = batches[0].shape[1]
     end_point = nets_factory.get_network(name).feature_end_point
     tf.random.set_seed(0)
@@ -57,7 +57,7 @@ def _features(name, precisions, *batches, **arguments):
             logits, end_points = run(images)
             assert logits.dtype == tf.float32
             activation = end_points[end_point]
-            # Who pools does so in float32; a map tells what the layers compute in.
+            # Pooling is done in float32; only a feature map has the type of the layers.
             if activation.shape[1] > 1:
                 assert activation.dtype == precision.PRECISIONS[name_of_type]
             pooled = tf.reduce_mean(tf.cast(activation, tf.float32), [1, 2])
@@ -70,24 +70,24 @@ def _features(name, precisions, *batches, **arguments):
     [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in PAPER],
 )
 def test_bfloat16_gives_the_same_features_and_neighbours(name):
-    gallery, queries = _windows(107), _windows(107, shift=4)
+    gallery, queries = _crops(107), _crops(107, shift=4)
     features = _features(name, ['float32', 'bfloat16'], gallery, queries)
     found = differences(*features['float32'], *features['bfloat16'])
-    assert 1e-4 < found['relative_error'] < 1e-2  # Less would mean that nothing was rounded.
+    assert 1e-4 < found['relative_error'] < 1e-2  # Less would mean that nothing was cast.
     assert found['same_nearest'] >= 0.99
-    assert found['found'] > 0.9  # Or it would be no matter whose neighbours they are.
+    assert found['found'] > 0.9  # Otherwise the neighbours would be arbitrary.
 
 
-def test_float16_is_nearer_than_bfloat16():
-    images = _windows(107)[:16]
+def test_float16_is_closer_to_float32_than_bfloat16():
+    images = _crops(107)[:16]
     features = _features('inception_v3', ['float32', *HALF], images, depth_multiplier=0.25)
     want = features['float32'][0]
     errors = [np.linalg.norm(features[name][0] - want) / np.linalg.norm(want) for name in HALF]
     assert errors[1] < errors[0] / 4
 
 
-def _step(network, name_of_type='float32', strategy=None, **arguments):
-    """A quick step, with an auxiliary head, without dropout: the small network, or Inception-V3."""
+def _step(network, name_of_type='float32', strategy=None, **settings):
+    """Returns a `TrainStep` of the small network or Inception-V3, without dropout."""
     create_model = functools.partial(small_network.create_model, name_of_type)
     if network == 'inception_v3':
         network_fn = nets_factory.get_network_fn(network, 4, 4e-5, is_training=True)
@@ -95,17 +95,17 @@ def _step(network, name_of_type='float32', strategy=None, **arguments):
             Model, network_fn, 107, name_of_type, depth_multiplier=0.1, dropout_keep_prob=1.0
         )
     tf.random.set_seed(1)
-    return TrainStep(
-        strategy or tf.distribute.get_strategy(),
-        create_model,
-        configs.OptimizerConfig(name='momentum'),
-        configs.ScheduleConfig(learning_rate=0.001 if network == 'inception_v3' else 0.01),
-        10,
-        **arguments,
+    learning_rate = 0.001 if network == 'inception_v3' else 0.01
+    config = configs.TrainingConfig(
+        optimizer=configs.OptimizerConfig(name='momentum'),
+        schedule=configs.ScheduleConfig(learning_rate=learning_rate),
+        precision=name_of_type,
+        **settings,
     )
+    return TrainStep(config, small_network.NETWORK, create_model, 10, strategy)
 
 
-# Batch norm over 16 values of a 1x1 map, in Inception's head, makes much of a small difference.
+# Batch norm over 16 values of a 1x1 map, in Inception's auxiliary head, amplifies differences.
 @pytest.mark.parametrize(
     'network, size, tolerance',
     [
@@ -114,18 +114,18 @@ def _step(network, name_of_type='float32', strategy=None, **arguments):
     ],
 )
 @pytest.mark.parametrize('name_of_type', HALF)
-def test_training_in_16_bits_goes_the_same_way(network, size, tolerance, name_of_type):
-    batch = _windows(size)[:16], np.arange(16) % 4
+def test_training_in_16_bits_follows_float32(network, size, tolerance, name_of_type):
+    batch = _crops(size)[:16], np.arange(16) % 4
     whole = _step(network)
-    step = _step(network, name_of_type, scale_loss=name_of_type == 'float16')
+    step = _step(network, name_of_type)
     want, got = ([each([batch]).total_loss for _ in range(8)] for each in (whole, step))
     assert got[0] == pytest.approx(want[0], rel=2e-2)
     assert got == pytest.approx(want, rel=tolerance)
-    assert got != want  # Something was rounded.
+    assert got != want  # Something was cast.
     variables = step.variables()
     assert {v.dtype for v in step.model.variables} == {tf.float32}
     assert set(whole.variables()) <= set(variables)
-    # What training adds up in them is no multiple of what 16 bits can hold.
+    # The trained weights are float32 values that 16 bits cannot represent.
     (name,) = (name for name in variables if name.endswith('Conv2d_2b_3x3/weights'))
     weights = variables[name].numpy()
     rounded = tf.cast(tf.cast(weights, precision.PRECISIONS[name_of_type]), tf.float32).numpy()
@@ -134,10 +134,10 @@ def test_training_in_16_bits_goes_the_same_way(network, size, tolerance, name_of
 
 @pytest.fixture(scope='module')
 def small_batch():
-    return _windows(small_network.IMAGE_SIZE)[:8], np.arange(8) % small_network.NUM_CLASSES
+    return _crops(small_network.IMAGE_SIZE)[:8], np.arange(8) % small_network.NUM_CLASSES
 
 
-def test_the_regularization_is_that_of_the_float32_weights(small_batch):
+def test_the_regularization_loss_uses_the_float32_weights(small_batch):
     whole, half = (_step('small', name) for name in ('float32', 'bfloat16'))
     half([small_batch])  # Traces the network in bfloat16.
     for name, variable in half.model.named_variables().items():
@@ -146,8 +146,8 @@ def test_the_regularization_is_that_of_the_float32_weights(small_batch):
     assert float(half.model.regularization_loss()) == pytest.approx(want, rel=1e-6)
 
 
-def test_an_update_whose_gradients_overflow_is_left_out(small_batch):
-    step = _step('small', 'float16', scale_loss=True)
+def test_a_step_whose_gradients_overflow_is_skipped(small_batch):
+    step = _step('small', 'float16')
     scale = step.variables()['loss_scale/current_loss_scale']
     assert float(scale) == 2**15
     before = {name: v.numpy() for name, v in step.trained.items()}
@@ -165,11 +165,11 @@ def test_an_update_whose_gradients_overflow_is_left_out(small_batch):
     assert 'loss_scale/good_steps' in step.snapshot()
 
 
-def test_two_devices_leave_an_overflow_out_together(small_batch):
+def test_two_devices_skip_an_overflow_together(small_batch):
     devices = tf.distribute.MirroredStrategy(
         ['/cpu:0', '/cpu:1'], cross_device_ops=tf.distribute.ReductionToOneDevice()
     )
-    step = _step('small', 'float16', devices, scale_loss=True)
+    step = _step('small', 'float16', devices)
     images, labels = (
         devices.experimental_distribute_values_from_function(lambda _, v=value: tf.constant(v))
         for value in small_batch
@@ -187,7 +187,7 @@ def test_two_devices_leave_an_overflow_out_together(small_batch):
         assert (variable.numpy() != before[name]).any(), name
 
 
-def test_xla_takes_the_same_steps(small_batch):
+def test_xla_gives_the_same_steps(small_batch):
     plain, compiled = _step('small'), _step('small', jit_compile=True)
     for name, variable in compiled.model.named_variables().items():
         variable.assign(plain.model.named_variables()[name])
@@ -199,7 +199,7 @@ def test_xla_takes_the_same_steps(small_batch):
         np.testing.assert_allclose(values[name], want, rtol=1e-3, atol=1e-5, err_msg=name)
 
 
-def test_says_so_where_a_precision_gains_nothing(monkeypatch, caplog):
+def test_warns_if_a_precision_is_not_faster_on_this_cpu(monkeypatch, caplog):
     monkeypatch.setattr(precision, '_cpu_flags', lambda: {'avx2'})
     precision.warn_if_slow('bfloat16')
     assert 'no instructions for bfloat16' in caplog.text

@@ -1,4 +1,4 @@
-"""The learning rate schedules, against TensorFlow 1's own and on cases solved by hand."""
+"""Learning rate schedules, compared with TensorFlow 1's and on cases solved by hand."""
 
 import pytest
 import tensorflow as tf
@@ -10,14 +10,14 @@ from slim.learning.schedules import decay_steps, learning_rate_at
 STEPS = [0, 1, 9, 10, 11, 25, 99, 100, 1000]
 
 
-def test_decay_steps_are_samples_times_epochs_by_images_an_update():
+def test_decay_steps_are_images_times_epochs_per_batch_size():
     # train.sh: 5994 images, batches of 64, 10 epochs.
     assert decay_steps(configs.ScheduleConfig(num_epochs_per_decay=10.0), 5994, 64) == 936
     assert decay_steps(configs.ScheduleConfig(num_epochs_per_decay=0.001), 10, 64) == 1
 
 
 def _tensorflow_1(schedule, step, steps):
-    """What slim's training script of 2018 computed."""
+    """Returns the learning rate that the original training script computed."""
     train = tf.compat.v1.train
     if schedule.decay_type == 'exponential':
         rate = train.exponential_decay(
@@ -31,20 +31,20 @@ def _tensorflow_1(schedule, step, steps):
 
 
 @pytest.mark.parametrize('decay_type', ['exponential', 'polynomial'])
-def test_falls_as_in_2018(decay_type):
+def test_decays_as_in_the_original_code(decay_type):
     schedule = configs.ScheduleConfig(decay_type, 0.045, 0.0001, 0.94)
     for step in STEPS:
         got = float(learning_rate_at(schedule, tf.constant(step, tf.int64), 10))
         assert got == pytest.approx(_tensorflow_1(schedule, step, 10), rel=1e-6), step
 
 
-def test_fixed_stays():
+def test_fixed_is_constant():
     rates = [
         float(learning_rate_at(configs.ScheduleConfig('fixed', 0.02), step, 10)) for step in STEPS
     ]
     assert rates == pytest.approx([0.02] * len(STEPS))
 
 
-def test_an_unknown_schedule_is_answered_with_the_nearest():
+def test_an_unknown_schedule_is_refused_with_the_nearest_name():
     with pytest.raises(UserError, match='did you mean exponential'):
         learning_rate_at(configs.ScheduleConfig('exponentail'), 0, 10)

@@ -1,4 +1,4 @@
-"""The training step: against the figures of 2018, on one device and on several."""
+"""Training steps: compared with the original code's numbers, on one device and on several."""
 
 import numpy as np
 import pytest
@@ -8,51 +8,45 @@ from tf_slim.nets import inception_v3 as tf_slim_inception_v3
 from slim import configs
 from slim.compat import tf_slim
 from slim.errors import UserError
-from slim.learning import train_step
+from slim.learning import precision
 from slim.learning.model import Model
 from slim.learning.optimizers import OPTIMIZERS
 from slim.learning.train_step import TrainStep
 from slim.nets import inception_v3, nets_factory
 from tests import reference
 from tests.reference import deterministic
+from tests.rounding import limit, nudged, relative_error
 from tests.slim.learning import small_network
 
 RUNS = reference.load('training_steps')
 
-# All layers of a deep network in batches of four make the last bit of one step the third digit two
-# steps later: batch norm over four values of a 1x1 map in the auxiliary head of Inception-V3, fifty
-# layers in ResNet, whose third loss is 2.7663 in the file, 2.7628 here and 2.7679 in a TF1 graph of
-# tf-slim's own network on the same machine. What is reproducible is the first two steps.
-STEPS_THAT_CAN_AGREE = {('inception_v3', 'rmsprop'): 2, ('resnet_v2_50', 'momentum'): 2}
-
-
-def _comparable_steps(run):
-    key = run['model_name'], run['optimizer']
-    return STEPS_THAT_CAN_AGREE.get(key, len(run['steps']))
-
 
 def _step_of(run):
-    """The `TrainStep` of a reference run, at its initial values."""
+    """Returns the `TrainStep` of a reference run with its initial values."""
     network_fn = nets_factory.get_network_fn(
         run['model_name'], run['num_classes'], run['weight_decay'], is_training=True
     )
     arguments = {}
     if run['model_name'] == 'inception_v3':
         arguments['dropout_keep_prob'] = run['dropout_keep_prob']
+        arguments['depth_multiplier'] = run.get('depth_multiplier', 1.0)
     schedule = run['schedule']
-    step = TrainStep(
-        tf.distribute.get_strategy(),
-        lambda: Model(network_fn, 299, **arguments),
-        configs.OptimizerConfig(name=run['optimizer']),
-        configs.ScheduleConfig(learning_rate=schedule['lr'], decay_factor=schedule['decay']),
-        schedule['decay_steps'],
+    config = configs.TrainingConfig(
+        optimizer=configs.OptimizerConfig(run['optimizer'], momentum=run.get('momentum', 0.9)),
+        schedule=configs.ScheduleConfig(
+            learning_rate=schedule['lr'], decay_factor=schedule['decay']
+        ),
         trainable_scopes=run['trainable_scopes'],
         label_smoothing=run['label_smoothing'],
         moving_average_decay=run['moving_average_decay'],
     )
-    for name, variable in step.model.named_variables().items():
-        variable.assign(deterministic.weights(name, variable.shape))
-    step.start_averages()
+    step = TrainStep(
+        config,
+        nets_factory.get_network(run['model_name']),
+        lambda: Model(network_fn, run['image_size'], **arguments),
+        schedule['decay_steps'],
+    )
+    step.initial = step.snapshot()
     return step
 
 
@@ -61,7 +55,7 @@ def _batch_of(run):
     return images, np.array(run['labels'])
 
 
-def _figures(result):
+def _losses(result):
     return {
         'total_loss': result.total_loss,
         'cross_entropy': result.losses['cross_entropy'],
@@ -76,45 +70,93 @@ def _samples(values, count):
     return flat[np.linspace(0, flat.size - 1, count).astype(int)]
 
 
-def _relative_error(got, want):
-    want = np.asarray(want, np.float64)
-    return np.linalg.norm(got - want) / np.linalg.norm(want)
+def _run(step, run, change=lambda values, seed=0: values):
+    """Results of a run's steps and its final variables, from changed initial values.
+
+    Args:
+      step: a `TrainStep`, whose variables are set.
+      run: an entry of training_steps.json.
+      change: function of an array and a seed, applied to the images and every model variable.
+    """
+    for name, value in step.initial.items():
+        step.variables()[name].assign(value)
+    for number, (name, variable) in enumerate(step.model.named_variables().items()):
+        variable.assign(change(deterministic.weights(name, variable.shape), number))
+    step.start_averages()
+    images, labels = _batch_of(run)
+    results = [_losses(step([(change(images), labels)])) for _ in run['steps']]
+    return results, step.snapshot()
 
 
-def test_every_optimizer_has_its_figures():
+def _loss_limits(results, nudged_results):
+    """Largest acceptable relative error of each loss of each step.
+
+    Training amplifies rounding from step to step, so that a limit never shrinks: 1e-5 at the first
+    step; after six steps still 4e-5 for a last layer, but 30% after two where all layers are
+    trained in batches of four. There the comparison in float64 below decides.
+    """
+    limits, largest = [], {}
+    for result, other in zip(results, nudged_results, strict=True):
+        for name, value in result.items():
+            largest[name] = max(largest.get(name, 0), limit(value, other[name]))
+        limits.append(dict(largest))
+    return limits
+
+
+def _assert_close(got, want, limits):
+    for number, (result, expected) in enumerate(zip(got, want, strict=True)):
+        for name, value in expected.items():
+            error = relative_error(result[name], value)
+            assert error < limits[number][name], (number, name, error)
+
+
+def test_every_optimizer_has_reference_numbers():
     assert {run['optimizer'] for run in RUNS} == set(OPTIMIZERS)
 
 
 @pytest.mark.parametrize(
     'run', RUNS, ids=[f'{run["model_name"]}-{run["optimizer"]}' for run in RUNS]
 )
-def test_reproduces_the_training_of_2018(run):
-    step, batch = _step_of(run), _batch_of(run)
+def test_reproduces_the_training_of_the_original(run):
+    step = _step_of(run)
     assert len(step.trained) == run['num_trained']
-    comparable = _comparable_steps(run)
-    for number, want in enumerate(run['steps']):
-        got = _figures(step([batch]))
-        assert got['learning_rate'] == pytest.approx(want['learning_rate'], rel=1e-6)
-        assert got['regularization'] == pytest.approx(want['regularization'], rel=1e-4)
-        if number < comparable:
-            assert got == pytest.approx(want, rel=1e-4), number
-    variables = step.variables()
-    assert set(run['slot_names'].values()) <= set(variables)
-    # Losses of the last digit leave the variables' second one alone; see above.
-    tolerance = 1e-4 if comparable == len(run['steps']) else 5e-2
+    got, values = _run(step, run)
+    nudged_got, nudged_values = _run(step, run, nudged)
+    limits = _loss_limits(got, nudged_got)
+    _assert_close(got, run['steps'], limits)
+    assert set(run['slot_names'].values()) <= set(values)
     for name, want in run['final_values'].items():
-        got = _samples(variables[name], len(want))
-        assert _relative_error(got, want) < tolerance, name
+        pair = (_samples(one[name], len(want)) for one in (values, nudged_values))
+        error = relative_error(_samples(values[name], len(want)), want)
+        assert error < limit(*pair), name
+
+
+@pytest.mark.parametrize('change', [{'momentum': 0.899}, {'label_smoothing': 0.001}])
+def test_the_limits_find_real_differences(change):
+    run = {**RUNS[0], **change}
+    step = _step_of(run)
+    got, _ = _run(step, run)
+    nudged_got, _ = _run(step, run, nudged)
+    with pytest.raises(AssertionError):
+        _assert_close(got, run['steps'], _loss_limits(got, nudged_got))
+
+
+# A quarter of the channels and smaller images; every layer and the auxiliary head are there.
+SMALLER = {'depth_multiplier': 0.25, 'image_size': 171}
 
 
 def _train_in_a_graph(run):
-    """A run's losses and final values from tf-slim's own network, in a TF1 graph and session."""
+    """Losses and final values of tf-slim's own network in a TF1 graph and session, in float64."""
     v1 = tf.compat.v1
     with tf.Graph().as_default(), v1.Session() as session:
         images, labels = _batch_of(run)
         with tf_slim.arg_scope(inception_v3.inception_v3_arg_scope(run['weight_decay'])):
             logits, end_points = tf_slim_inception_v3.inception_v3(
-                tf.constant(images), run['num_classes'], True, run['dropout_keep_prob']
+                tf.constant(images, tf.float64),
+                run['num_classes'],
+                True,
+                run['dropout_keep_prob'],
+                depth_multiplier=run['depth_multiplier'],
             )
         targets = tf.one_hot(labels, run['num_classes'])
         losses = {
@@ -129,7 +171,11 @@ def _train_in_a_graph(run):
         step = v1.train.get_or_create_global_step()
         schedule = run['schedule']
         rate = v1.train.exponential_decay(
-            schedule['lr'], step, schedule['decay_steps'], schedule['decay'], staircase=True
+            tf.constant(schedule['lr'], tf.float64),
+            step,
+            schedule['decay_steps'],
+            schedule['decay'],
+            staircase=True,
         )
         parameters = configs.OptimizerConfig(name=run['optimizer'])
         optimizer = OPTIMIZERS[run['optimizer']].create(parameters, rate)
@@ -141,41 +187,51 @@ def _train_in_a_graph(run):
         statistics = v1.get_collection(v1.GraphKeys.UPDATE_OPS)
         update = tf.group(optimizer.apply_gradients(gradients, step), *statistics)
         session.run(v1.global_variables_initializer())
-        # All in one call: each call of a session on so large a graph takes its time.
+        # In a single call: each call of a session on so large a graph takes its time.
         session.run(
             [variable.initializer for variable in values],
             {variable.initializer.inputs[1]: value for variable, value in values.items()},
         )
-        figures = []
+        results = []
         for _ in run['steps']:
-            session.run(average)  # In 2018 it raced with the rest; in the figures it comes first.
-            figures.append(session.run((losses, update))[0])
-        return figures, session.run({v.op.name: v for v in v1.global_variables()})
+            # The original ran it concurrently with the update; in the reference it comes first.
+            session.run(average)
+            results.append(session.run((losses, update))[0])
+        return results, session.run({v.op.name: v for v in v1.global_variables()})
 
 
-def test_trains_all_layers_exactly_as_a_graph_of_tensorflow_1():
-    run = next(run for run in RUNS if run['optimizer'] == 'rmsprop')
-    figures, values = _train_in_a_graph(run)
-    step, batch = _step_of(run), _batch_of(run)
-    for want in figures:
-        got = _figures(step([batch]))
-        assert {name: got[name] for name in want} == pytest.approx(want, rel=1e-4)
-    variables = step.variables()
-    assert set(variables) == set(values)  # Slots and averages under TensorFlow 1's names.
-    for name, want in values.items():
-        if np.linalg.norm(want) > 0:
-            assert _relative_error(variables[name].numpy(), want) < 1e-3, name
+def test_trains_all_layers_exactly_as_a_graph_of_tensorflow_1(monkeypatch):
+    """In float64, where no rounding is amplified to the size of a real difference.
+
+    In float32 the second loss of this run depends on the CPU's kernels by 4%: batch norm over the
+    four values of a 1x1 map in the auxiliary head amplifies rounding.
+    """
+    run = {**next(run for run in RUNS if run['optimizer'] == 'rmsprop'), **SMALLER}
+    want, want_values = _train_in_a_graph(run)
+    monkeypatch.setattr(tf, 'float32', tf.float64)
+    monkeypatch.setitem(precision.PRECISIONS, 'float32', tf.float64)
+    got, values = _run(_step_of(run), run)
+    for result, expected in zip(got, want, strict=True):  # A step returns its losses in float32.
+        assert {name: result[name] for name in expected} == pytest.approx(expected, rel=1e-6)
+    assert set(values) == set(want_values)  # Optimizer state and EMA weights have TF1 names, too.
+    for name, value in want_values.items():
+        if np.linalg.norm(value) > 0:
+            assert relative_error(values[name], value) < 1e-6, name
 
 
-def _small_step(strategy=None, optimizer='momentum', dropout_keep_prob=1.0, **arguments):
-    """A step of the small network, with seeded weights; without dropout, unless it is asked for."""
+def _small_step(strategy=None, optimizer='momentum', dropout_keep_prob=1.0, **settings):
+    """Returns a `TrainStep` of the small network, with seeded weights and without dropout."""
+    config = configs.TrainingConfig(
+        optimizer=configs.OptimizerConfig(name=optimizer),
+        schedule=configs.ScheduleConfig(learning_rate=0.01),
+        **settings,
+    )
     step = TrainStep(
-        strategy or tf.distribute.get_strategy(),
+        config,
+        small_network.NETWORK,
         lambda: small_network.create_model(dropout_keep_prob=dropout_keep_prob),
-        configs.OptimizerConfig(name=optimizer),
-        configs.ScheduleConfig(learning_rate=0.01),
         10,
-        **arguments,
+        strategy,
     )
     for name, variable in step.model.named_variables().items():
         variable.assign(deterministic.weights(name, variable.shape))
@@ -195,14 +251,14 @@ def _assert_equal_variables(step, other, tolerance=1e-4):
         np.testing.assert_allclose(value, want[name], rtol=tolerance, atol=tolerance, err_msg=name)
 
 
-def test_two_devices_reach_what_one_reaches():
+def test_two_devices_give_the_same_result_as_one():
     one = _small_step(moving_average_decay=0.9)
     devices = tf.distribute.MirroredStrategy(
         ['/cpu:0', '/cpu:1'], cross_device_ops=tf.distribute.ReductionToOneDevice()
     )
     two = _small_step(devices, moving_average_decay=0.9)
     for seed in range(3):
-        # Statistics stay per device: fed the same half each, both have those of one device.
+        # Batch-norm statistics are per device: with the same half on both, they are those of one.
         half = _small_batch(seed, 4)
         images, labels = (
             devices.experimental_distribute_values_from_function(lambda _, v=value: tf.constant(v))
@@ -214,8 +270,8 @@ def test_two_devices_reach_what_one_reaches():
     _assert_equal_variables(two, one)
 
 
-def test_a_strategy_of_one_device_is_no_strategy():
-    """What trains on one GPU, here on a CPU."""
+def test_one_device_strategy_gives_the_same_result_as_no_strategy():
+    """`OneDeviceStrategy` is used for one GPU; here it runs on the CPU."""
     plain, one = (
         _small_step(strategy, dropout_keep_prob=0.8)
         for strategy in (None, tf.distribute.OneDeviceStrategy('/cpu:0'))
@@ -226,7 +282,7 @@ def test_a_strategy_of_one_device_is_no_strategy():
     _assert_equal_variables(one, plain, tolerance=0)
 
 
-def test_every_device_hears_what_one_asks_for():
+def test_all_devices_receive_the_sum_of_the_control_integers():
     devices = tf.distribute.MirroredStrategy(
         ['/cpu:0', '/cpu:1'], cross_device_ops=tf.distribute.ReductionToOneDevice()
     )
@@ -239,7 +295,7 @@ def test_every_device_hears_what_one_asks_for():
     assert step.is_same_everywhere(10**6)
 
 
-def test_gradients_of_several_batches_make_one_update():
+def test_gradients_of_several_batches_are_accumulated_in_one_step():
     aggregated, single = _small_step(replicas_to_aggregate=2), _small_step()
     batch = _small_batch()
     for _ in range(3):
@@ -267,7 +323,7 @@ def test_different_batches_are_averaged():
         np.testing.assert_allclose(moved[name], value, rtol=1e-3, atol=1e-6, err_msg=name)
 
 
-def test_only_the_trainable_scopes_move_and_statistics_always_do():
+def test_only_trainable_scopes_and_batch_norm_statistics_change():
     step = _small_step(trainable_scopes=['Conv2d_3b', 'Logits'])
     before = {name: v.numpy() for name, v in step.model.named_variables().items()}
     step([_small_batch()])
@@ -278,17 +334,19 @@ def test_only_the_trainable_scopes_move_and_statistics_always_do():
         assert moved == (statistic or trained), name
 
 
-def test_scopes_match_as_parts_of_names():
-    names = {f'InceptionV3/{scope}/weights': tf.Variable(0.0) for scope in ('AuxLogits', 'Logits')}
-    assert set(train_step.select_trainable(names, ['Logits'])) == set(names)
+def test_scopes_match_parts_of_names():
+    trained = _small_step(trainable_scopes=['Logits']).trained
+    assert {name.split('/')[1] for name in trained} == {'AuxLogits', 'Logits'}
     with pytest.raises(
-        UserError, match='Logitz matches no variable of the network; there are InceptionV3/Aux'
+        UserError, match='Logitz matches no variable of the network; there are SmallNetwork/Aux'
     ):
-        train_step.select_trainable(names, ['Logitz'])
+        _small_step(trainable_scopes=['Logitz'])
+    trained = _small_step(trainable_scopes=['last_layer']).trained
+    assert {name.split('/')[1] for name in trained} == {'AuxLogits', 'Logits'}
 
 
 @pytest.mark.parametrize('name', ['adam', 'rmsprop'])
-def test_a_loaded_step_goes_on_as_if_it_had_never_stopped(name):
+def test_a_restored_step_continues_as_if_uninterrupted(name):
     undisturbed = _small_step(optimizer=name, dropout_keep_prob=0.8)
     batch = _small_batch()
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""Dropout is a function of its seed."""
+"""Dropout as a function of its seed."""
 
 import numpy as np
 import tensorflow as tf
@@ -24,17 +24,17 @@ def test_two_layers_drop_differently():
     assert (first.numpy() != second.numpy()).any()
 
 
-def test_keeps_the_share_and_the_sum():
+def test_keeps_the_fraction_and_the_expected_sum():
     kept = np.mean([_dropped([0, step]) > 0 for step in range(20)])
     assert abs(kept - 0.8) < 0.01
     assert set(np.unique(_dropped([0, 0]))) == {np.float32(0), np.float32(1.25)}
 
 
-def test_changes_nothing_outside_of_training():
+def test_is_inactive_outside_of_training():
     np.testing.assert_array_equal(_dropped([0, 0], is_training=False), ONES)
 
 
-def test_is_tf_slims_own_where_no_seed_is_given():
+def test_is_tf_slims_dropout_without_a_seed():
     with tf.Graph().as_default():
         dropout(tf.constant(ONES), 0.8)
         operations = {op.type for op in tf.compat.v1.get_default_graph().get_operations()}

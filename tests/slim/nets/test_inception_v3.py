@@ -1,4 +1,7 @@
-"""Inception-V3: sizes, end points, depth. Its figures of 2018 are in test_reference."""
+"""Inception-V3: image sizes and pooling.
+
+Reference values of the original are in test_reference, the arguments in test_original_arguments.
+"""
 
 import numpy as np
 import pytest
@@ -11,7 +14,7 @@ from tests.reference import deterministic
 
 
 def _build(size, is_training=False, **arguments):
-    """Logits and end points of the network in a fresh graph; nothing is computed."""
+    """Builds the network in a new graph; returns logits and end points."""
     with tf.Graph().as_default():
         images = tf.compat.v1.placeholder(tf.float32, [2, size, size, 3])
         with tf_slim.arg_scope(inception_v3.inception_v3_arg_scope()):
@@ -19,7 +22,7 @@ def _build(size, is_training=False, **arguments):
 
 
 @pytest.mark.parametrize('size', [75, 107, 160, 224, 299, 331, 362, 363, 448, 560])
-def test_takes_images_of_any_size(size):
+def test_accepts_images_of_any_size(size):
     logits, end_points = _build(size)
     assert logits.shape == [2, 10]
     # The auxiliary head begins with a 5x5 pooling of Mixed_6e.
@@ -28,13 +31,13 @@ def test_takes_images_of_any_size(size):
         assert end_points['AuxLogits'].shape == [2, 10]
 
 
-def test_pools_the_whole_map_of_a_large_image():
+def test_pools_the_whole_feature_map_of_a_large_image():
     pooled = {size: _build(size)[1] for size in (299, 448)}
     assert 'AvgPool_1a' in pooled[299]
     assert 'global_pool' in pooled[448]
 
 
-def test_global_pool_and_the_8x8_window_are_the_same_at_299():
+def test_global_pool_and_the_8x8_window_agree_at_299_pixels():
     images = deterministic.inputs(0, 1, 299)
     features = []
     for global_pool in (False, True):
@@ -48,40 +51,12 @@ def test_global_pool_and_the_8x8_window_are_the_same_at_299():
     np.testing.assert_allclose(features[0], features[1], rtol=1e-4, atol=1e-6)
 
 
-def test_depth_multiplier_scales_every_layer_down_to_the_least_depth():
+def test_depth_multiplier_scales_every_layer_down_to_the_smallest_depth():
     _, end_points = _build(107, depth_multiplier=0.25)
     assert end_points['Mixed_7c'].shape[-1] == 512
     assert end_points['Conv2d_1a_3x3'].shape[-1] == 16
 
 
-def test_the_base_stops_at_its_final_end_point():
-    with tf.Graph().as_default():
-        images = tf.zeros([1, 107, 107, 3])
-        net, end_points = inception_v3.inception_v3_base(images, final_endpoint='Mixed_5d')
-    assert list(end_points)[-1] == 'Mixed_5d'
-    assert net is end_points['Mixed_5d']
-
-
-def test_without_classes_gives_pooled_features():
-    with tf.Graph().as_default():
-        net, end_points = inception_v3.inception_v3(tf.zeros([1, 299, 299, 3]), num_classes=None)
-    assert net.shape == [1, 1, 1, 2048]
-    assert end_points['PreLogits'] is net
-    assert not {'Logits', 'AuxLogits'} & set(end_points)
-
-
-@pytest.mark.parametrize(
-    'arguments, message',
-    [
-        ({'size': 74}, '75x75'),
-        ({'size': 299, 'depth_multiplier': 0}, 'depth_multiplier'),
-    ],
-)
-def test_says_what_it_cannot_build(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        _build(**arguments)
-
-
-def test_says_which_end_points_there_are():
+def test_the_message_lists_the_end_points():
     with pytest.raises(ValueError, match='Mixed_7c'), tf.Graph().as_default():
         inception_v3.inception_v3_base(tf.zeros([1, 107, 107, 3]), final_endpoint='Mixed_8a')

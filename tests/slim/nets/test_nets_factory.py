@@ -1,5 +1,6 @@
-"""The registry: each row builds, and says the truth about its network."""
+"""The registry: each row builds and describes its network correctly."""
 
+import contextlib
 import functools
 import subprocess
 import sys
@@ -11,8 +12,8 @@ from slim.errors import UserError
 from slim.learning.model import Model
 from slim.nets import nets_factory
 
-# Trainable ones, with 10 classes. The first eight are those of tests/reference; those of VGG and
-# ResNet-V1 are as published for 1000 classes, less 990 x (width of the last layer + 1).
+# Trainable parameters with 10 classes. The first eight are those of tests/reference; VGG's and
+# ResNet-V1's are the published ones for 1000 classes minus 990 * (inputs of the last layer + 1).
 PARAMETERS = {
     'inception_v3': 24_353_332,
     'inception_v3_se': 26_014_952,
@@ -39,36 +40,45 @@ PARAMETERS = {
 
 @functools.cache
 def _built(name):
-    """Shapes of logits and end points, and of the trainable variables, at the default size."""
+    """Graph, logits' shape, end points' shapes and trainable variables' shapes at default size."""
     size = nets_factory.get_network(name).default_image_size
-    with tf.Graph().as_default():
+    with tf.Graph().as_default() as graph:
         logits, end_points = nets_factory.get_network_fn(name, 10)(tf.zeros([2, size, size, 3]))
         variables = tf.compat.v1.trainable_variables()
         return (
+            graph,
             logits.shape,
             {end_point: value.shape for end_point, value in end_points.items()},
             {variable.op.name: variable.shape for variable in variables},
         )
 
 
+@contextlib.contextmanager
+def _reuse(graph):
+    """Builds in `graph` with its variables; creates none."""
+    v1 = tf.compat.v1
+    with graph.as_default(), v1.variable_scope(v1.get_variable_scope(), reuse=True):
+        yield
+
+
 @pytest.mark.parametrize('name', nets_factory.NETWORKS)
 def test_every_network_has_its_exact_number_of_parameters(name):
     assert set(PARAMETERS) == set(nets_factory.NETWORKS)
-    _, _, variables = _built(name)
+    *_, variables = _built(name)
     assert sum(shape.num_elements() for shape in variables.values()) == PARAMETERS[name]
 
 
 @pytest.mark.parametrize('name', nets_factory.NETWORKS)
-def test_a_row_says_the_truth(name):
+def test_a_row_describes_its_network(name):
     network = nets_factory.NETWORKS[name]
     network_fn = nets_factory.get_network_fn(name, 10)
     assert network_fn.default_image_size == network.default_image_size
-    logits, end_points, variables = _built(name)
+    _, logits, end_points, variables = _built(name)
     assert logits == [2, 10]
     assert network.feature_end_point in end_points
     assert ('AuxLogits' in end_points) == network.has_auxiliary_head
     assert {variable.split('/')[0] for variable in variables} == {network.scope}
-    # Exactly the classifiers are as wide as there are classes.
+    # Only the classifiers have one output per class.
     wide = {variable for variable, shape in variables.items() if shape[-1] == 10}
     for scope in network.last_layer_scopes:
         assert any(variable.startswith(scope + '/') for variable in wide), scope
@@ -76,11 +86,12 @@ def test_a_row_says_the_truth(name):
 
 
 @pytest.mark.parametrize('name', nets_factory.NETWORKS)
-def test_takes_its_smallest_image_and_none_smaller(name):
+def test_accepts_its_smallest_image_and_refuses_smaller_ones(name):
     network = nets_factory.NETWORKS[name]
     network_fn = nets_factory.get_network_fn(name, 10)
     size = network.minimum_image_size
-    with tf.Graph().as_default():
+    # With the variables of the default size: any difference in names or shapes raises an error.
+    with _reuse(_built(name)[0]):
         logits, _ = network_fn(tf.zeros([1, size, size, 3]))
         assert logits.shape == [1, 10]
         with pytest.raises(ValueError, match=f'{size}x{size}'):
@@ -90,24 +101,27 @@ def test_takes_its_smallest_image_and_none_smaller(name):
 
 
 @pytest.mark.parametrize('name', nets_factory.PAPER_NETWORKS)
-@pytest.mark.parametrize('size', [331, 448, 560])
-def test_the_networks_of_the_paper_take_larger_images(name, size):
-    with tf.Graph().as_default():
-        logits, end_points = nets_factory.get_network_fn(name, 10)(tf.zeros([1, size, size, 3]))
-        names = {v.op.name: v.shape for v in tf.compat.v1.trainable_variables()}
-    assert logits.shape == [1, 10]
-    if 'AuxLogits' in end_points:
-        assert end_points['AuxLogits'].shape == [1, 10]
+def test_the_networks_of_the_paper_accept_larger_images(name):
+    network_fn = nets_factory.get_network_fn(name, 10)
+    graph, *_, variables = _built(name)
     # Whatever the size of the images, the variables are the same: one size starts from another.
-    assert names == _built(name)[2]
+    # Reuse raises an error for any other name or shape.
+    with _reuse(graph):
+        for size in (331, 448, 560):
+            logits, end_points = network_fn(tf.zeros([1, size, size, 3]))
+            assert logits.shape == [1, 10]
+            if 'AuxLogits' in end_points:
+                assert end_points['AuxLogits'].shape == [1, 10]
+        built = {v.op.name: v.shape for v in tf.compat.v1.trainable_variables()}
+    assert built == variables
 
 
-def test_an_unknown_network_is_answered_with_the_nearest():
+def test_the_message_about_an_unknown_network_names_the_nearest():
     with pytest.raises(UserError, match='did you mean inception_v3'):
         nets_factory.get_network('inception_v33')
 
 
-def test_the_registry_answers_without_tensorflow():
+def test_the_registry_does_not_import_tensorflow():
     program = (
         'import sys; from slim.nets import nets_factory; nets_factory.get_network("inception_v3"); '
         'sys.exit("tensorflow" in sys.modules)'
@@ -129,22 +143,22 @@ def test_weight_decay_and_batch_norm_decay_reach_the_layers():
     model(tf.random.stateless_uniform([4, 75, 75, 3], [0, 0]))
     moved = model.named_variables()['InceptionV3/Conv2d_1a_3x3/BatchNorm/moving_mean']
     before = moved.numpy()
-    model(tf.zeros([4, 75, 75, 3]))  # With no memory the moving mean is that of this batch: zero.
+    model(tf.zeros([4, 75, 75, 3]))  # Decay 0: the moving mean is that of this batch, zero.
     assert abs(before).max() > 0
     assert abs(moved.numpy()).max() == 0
 
 
 @pytest.mark.parametrize('name, decay', [('inception_v3', 0.9997), ('resnet_v2_50', 0.997)])
-def test_batch_norm_forgets_as_it_did_in_2018_unless_told_otherwise(name, decay):
+def test_batch_norm_decay_defaults_to_that_of_the_original(name, decay):
     model = Model(nets_factory.get_network_fn(name, 2, is_training=True), 75)
     model(tf.random.stateless_uniform([2, 75, 75, 3], [0, 0]))
-    # They begin at one; those of the first batch norm behind a layer of large variance tell.
+    # Moving variances start at one. A channel with variance v has 1 - (1 - decay) (1 - v) after a
+    # step, so the lowest value is `decay`, of a channel without variance.
     moved = [v.numpy() for n, v in model.named_variables().items() if n.endswith('moving_variance')]
     forgotten = max((1 - value.min()) for value in moved)
-    # A channel without any variance has lost exactly the share that a step forgets.
     assert 0.5 * (1 - decay) < forgotten <= (1 - decay) * 1.001
 
 
-def test_batch_norm_decay_is_refused_where_there_is_no_batch_norm():
+def test_batch_norm_decay_is_refused_for_a_network_without_batch_norm():
     with pytest.raises(UserError, match='vgg_16 has no batch norm'):
         nets_factory.get_network_fn('vgg_16', 10, batch_norm_decay=0.9)

@@ -1,4 +1,4 @@
-"""Twelve crops: where they lie, and what is in them, against plain slices of the photograph."""
+"""Evaluation on 12 crops: boxes and pixels, compared with slices of the image."""
 
 import io
 
@@ -7,12 +7,12 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from slim import configs
 from slim.errors import UserError
 from slim.preprocessing import crops, inception, preprocessing_factory, vgg
 from tests.reference import deterministic
 
-PHOTO = deterministic.image(6, 301, 437)
-STYLES = list(preprocessing_factory.PREPROCESSING)
+IMAGE = deterministic.image(6, 301, 437)
 
 
 def _encoded(pixels, kind='JPEG', **options):
@@ -22,7 +22,7 @@ def _encoded(pixels, kind='JPEG', **options):
 
 
 def _resize(pixels, height, width):
-    """The resize that both styles use, of plain arrays."""
+    """Resizes an array as both preprocessings do."""
     return tf.raw_ops.ResizeBilinear(images=pixels[None], size=[height, width])[0].numpy()
 
 
@@ -40,7 +40,7 @@ def _resize(pixels, height, width):
                 [0, 0, 301, 437],
             ],
         ),
-        # Too small for a margin: every window is the whole.
+        # Too small for a margin: every box is the whole image.
         ([12, 7, 3], [[0, 0, 12, 7]] * 6),
         (
             [160, 16, 3],
@@ -55,32 +55,32 @@ def _resize(pixels, height, width):
         ),
     ],
 )
-def test_windows_of_an_image_in_inceptions_style(shape, want):
+def test_boxes_of_inception_preprocessing(shape, want):
     shape = tf.constant(shape)
-    windows = crops.six_windows(shape, inception.evaluation_window(shape))
-    assert windows.dtype == tf.int32
-    assert windows.numpy().tolist() == want
+    boxes = crops.six_boxes(shape, inception.evaluation_box(shape))
+    assert boxes.dtype == tf.int32
+    assert boxes.numpy().tolist() == want
 
 
-def test_inceptions_crops_are_resized_windows():
-    got = inception.evaluation_crops(tf.constant(PHOTO), 80, 96).numpy()
+def test_crops_of_inception_preprocessing_are_resized_slices():
+    got = inception.evaluation_crops(tf.constant(IMAGE), 80, 96).numpy()
     want = [
-        PHOTO[18 : 18 + 265, 27 : 27 + 383],
-        PHOTO[:265, :383],
-        PHOTO[:265, -383:],
-        PHOTO[-265:, :383],
-        PHOTO[-265:, -383:],
-        PHOTO,
+        IMAGE[18 : 18 + 265, 27 : 27 + 383],
+        IMAGE[:265, :383],
+        IMAGE[:265, -383:],
+        IMAGE[-265:, :383],
+        IMAGE[-265:, -383:],
+        IMAGE,
     ]
-    want = np.array([_resize(window, 80, 96) for window in want]) / 127.5 - 1
+    want = np.array([_resize(pixels, 80, 96) for pixels in want]) / 127.5 - 1
     np.testing.assert_allclose(got, want, atol=1e-6)
 
 
 @pytest.mark.parametrize(('output', 'side'), [((224, 224), 256), ((200, 336), 384)])
-def test_vggs_crops_are_windows_of_the_resized_image(output, side):
+def test_crops_of_vgg_preprocessing_are_slices_of_the_resized_image(output, side):
     height, width = output
-    got = vgg.evaluation_crops(tf.constant(PHOTO), height, width).numpy()
-    resized = _resize(PHOTO, side, round(437 * side / 301))
+    got = vgg.evaluation_crops(tf.constant(IMAGE), height, width).numpy()
+    resized = _resize(IMAGE, side, round(437 * side / 301))
     top, left = (resized.shape[0] - height) // 2, (resized.shape[1] - width) // 2
     assert top > 0 and left > 0
     want = [
@@ -89,20 +89,20 @@ def test_vggs_crops_are_windows_of_the_resized_image(output, side):
         resized[:height, -width:],
         resized[-height:, :width],
         resized[-height:, -width:],
-        _resize(PHOTO, height, width),
+        _resize(IMAGE, height, width),
     ]
     want = np.array(want) - np.array([123.68, 116.78, 103.94])
     np.testing.assert_allclose(got, want, atol=1e-4)
 
 
-@pytest.mark.parametrize('style', STYLES)
+@pytest.mark.parametrize('name', configs.PREPROCESSING)
 @pytest.mark.parametrize('subsampling', [0, 1, 2])
 @pytest.mark.parametrize('size', [75, 224, 299])
-def test_the_first_crop_is_the_single_one_bit_for_bit(style, subsampling, size):
-    encoded = _encoded(PHOTO, quality=90, subsampling=subsampling)
-    single = preprocessing_factory.get_jpeg_preprocessing(style, is_training=False)
-    several = preprocessing_factory.get_jpeg_crops(style)
-    # As the input pipeline computes them, and with the static shape that it needs.
+def test_the_first_crop_equals_the_single_one_bit_for_bit(name, subsampling, size):
+    encoded = _encoded(IMAGE, quality=90, subsampling=subsampling)
+    single = preprocessing_factory.get_preprocessing(name, is_training=False)
+    several = preprocessing_factory.get_jpeg_crops(name)
+    # As the input pipeline computes them, with the static shape that it needs.
     images = tf.data.Dataset.from_tensors(encoded)
     six = images.map(lambda e: several(e, size, size))
     assert six.element_spec == tf.TensorSpec([6, size, size, 3], tf.float32)
@@ -110,34 +110,34 @@ def test_the_first_crop_is_the_single_one_bit_for_bit(style, subsampling, size):
     np.testing.assert_array_equal(six.get_single_element()[0], one.get_single_element())
 
 
-@pytest.mark.parametrize('style', STYLES)
-def test_a_jpeg_is_decoded_once(style):
-    preprocess = tf.function(preprocessing_factory.get_jpeg_crops(style))
+@pytest.mark.parametrize('name', configs.PREPROCESSING)
+def test_a_jpeg_is_decoded_once(name):
+    preprocess = tf.function(preprocessing_factory.get_jpeg_crops(name))
     graph = preprocess.get_concrete_function(tf.TensorSpec([], tf.string), 75, 75).graph
     kinds = [operation.type for operation in graph.get_operations()]
     assert [kind for kind in kinds if 'Decode' in kind] == ['DecodeAndCropJpeg']
 
 
-def test_what_is_no_jpeg_is_refused_as_for_a_single_crop():
-    png = _encoded(PHOTO, 'PNG')
+def test_a_file_that_is_not_a_jpeg_is_refused_as_for_a_single_crop():
+    png = _encoded(IMAGE, 'PNG')
     for preprocess in (
-        preprocessing_factory.get_jpeg_preprocessing('inception', is_training=False),
+        preprocessing_factory.get_preprocessing('inception', is_training=False),
         preprocessing_factory.get_jpeg_crops('inception'),
     ):
         with pytest.raises(tf.errors.InvalidArgumentError, match='(?i)jpeg'):
             preprocess(png, 75, 75)
 
 
-def test_an_unknown_style_is_answered_with_the_nearest():
+def test_the_message_about_an_unknown_name_names_the_nearest():
     with pytest.raises(UserError, match='did you mean vgg'):
         preprocessing_factory.get_jpeg_crops('vg')
 
 
-def test_every_image_has_its_own_crops_and_their_mirror_images():
+def test_every_image_has_its_own_crops_and_their_horizontal_flips():
     images = np.random.default_rng(0).random([3, 6, 4, 5, 3], np.float32)
-    seen = crops.with_mirror_images(tf.constant(images))
-    assert seen.shape == [36, 4, 5, 3]
-    got = crops.by_crop(tf.reshape(seen, [36, -1])).numpy().reshape(12, 3, 4, 5, 3)
+    batch = crops.with_horizontal_flips(tf.constant(images))
+    assert batch.shape == [36, 4, 5, 3]
+    got = crops.by_crop(tf.reshape(batch, [36, -1])).numpy().reshape(12, 3, 4, 5, 3)
     for image, own in enumerate(images):
         np.testing.assert_array_equal(got[:6, image], own)
         np.testing.assert_array_equal(got[6:, image], own[:, :, ::-1])

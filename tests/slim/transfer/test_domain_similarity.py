@@ -5,7 +5,7 @@ import pytest
 
 from slim.configs import SimilarityConfig
 from slim.errors import UserError
-from slim.features.domains import create_domain, join
+from slim.features.domains import create_domain, merge_domains
 from slim.transfer import emd
 from slim.transfer.domain_similarity import (
     Similarity,
@@ -49,10 +49,11 @@ def test_similarity_to_itself_and_in_both_directions():
 def test_a_source_that_contains_the_target_is_nearer():
     target, other = random_domain('target', 0, 10), random_domain('other', 1, 30, shift=3)
     alone = measure_similarity(other, target).emd
-    joined = measure_similarity(join([other, target]), target)
+    joined = measure_similarity(merge_domains([other, target]), target)
     assert joined.emd < alone
     # The weight of the target's own classes stays where it is.
-    own = join([other, target]).num_images[30:] / join([other, target]).num_images.sum()
+    merged = merge_domains([other, target])
+    own = merged.num_images[30:] / merged.num_images.sum()
     np.testing.assert_allclose(np.diagonal(joined.flow[30:]), own, atol=1e-12)
 
 
@@ -117,7 +118,7 @@ def test_rejects_too_few_classes_or_resamples():
 
 def test_rejects_different_dimensions():
     narrow = create_domain('narrow', np.ones([1, 3]), [1])
-    with pytest.raises(UserError, match='narrow are 3 wide, those of dogs 16'):
+    with pytest.raises(UserError, match='narrow have dimension 3, those of dogs 16'):
         measure_similarity(narrow, random_domain('dogs', 1, 12))
 
 

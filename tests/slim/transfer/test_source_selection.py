@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from slim.errors import UserError
-from slim.features.domains import create_domain, join, keep_classes
+from slim.features.domains import create_domain, keep_classes, merge_domains
 from slim.transfer.domain_similarity import measure_similarity
 from slim.transfer.source_selection import class_distances, class_lists, select_classes
 
@@ -49,7 +49,7 @@ def test_rejects_impossible_counts(count):
 
 def test_one_list_for_each_dataset_of_a_merged_source():
     other = create_domain('ImageNet', RANDOM.normal(size=[10, 4]), [300] * 10)
-    selected = select_classes(join([SOURCE, other]), TARGETS, [12, 12])
+    selected = select_classes(merge_domains([SOURCE, other]), TARGETS, [12, 12])
     names = {'inat': [f'Genus species_{label}' for label in range(30)], 'ImageNet': None}
     lists = class_lists(selected, names)
     assert set(lists) == set(names)

@@ -1,4 +1,4 @@
-"""What the tests of layouts share: reading a miniature as `prepare_dataset.py` does."""
+"""Fixtures for the tests of layouts, which read miniatures like `prepare_dataset.py` does."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from tests import archives
 
 @pytest.fixture
 def read():
-    """`read(name, folder)` locates and reads a layout; iNaturalist's with a list of its own."""
+    """Returns `read(name, folder)`, which reads a layout; for iNaturalist with its own list."""
 
     def read(name, folder):
         root = listing.locate(name, LAYOUTS[name], str(folder))
@@ -23,7 +23,7 @@ def read():
 
 @pytest.fixture
 def miniature(tmp_path):
-    """`miniature(name)` builds an archive in a folder of its own, and returns that."""
+    """Returns `miniature(name)`, which builds an archive in a new folder and returns the folder."""
 
     def build(name):
         folder = tmp_path / name

@@ -21,7 +21,7 @@ def refused(read, folder):
 
 def test_labels_are_sorted_wnids_and_not_the_ids_of_the_devkit(read, folder):
     found, _ = read('ILSVRC2012', folder)
-    # The first line of the ground truth is 3: 'n02012849' in meta.mat, the second wnid.
+    # The first line of the ground truth is 3, which is 'n02012849' in meta.mat, the second wnid.
     assert found.images['validation'][0] == ('val/ILSVRC2012_val_00000001.JPEG', 1)
     assert found.skipped == ['train/n01440764/Thumbs.db']
 
@@ -60,7 +60,7 @@ def test_names_come_from_a_file_of_synsets(read, folder):
 
 
 @pytest.mark.parametrize('place', ['', 'devkit/data', 'data'])
-def test_the_devkit_may_lie_elsewhere(read, folder, place):
+def test_the_devkit_may_be_elsewhere(read, folder, place):
     expected, _ = read('ILSVRC2012', folder)
     (folder / place).mkdir(parents=True, exist_ok=True)
     for path in (folder / 'ILSVRC2012_devkit_t12/data').iterdir():
@@ -72,7 +72,7 @@ def test_the_devkit_may_lie_elsewhere(read, folder, place):
 def test_a_flat_val_needs_the_devkit(read, folder, name):
     (folder / 'ILSVRC2012_devkit_t12/data' / name).unlink()
     message = refused(read, folder)
-    assert f'{name} is not there; looked for {folder}/{name} and ' in message
+    assert f'{name} is missing; searched for {folder}/{name} and ' in message
     assert f'{folder}/ILSVRC2012_devkit_t12/data/{name}' in message
 
 
@@ -90,7 +90,7 @@ def test_classes_of_val_must_be_in_train(read, folder):
     shutil.rmtree(folder / 'train/n02012849')
     assert 'line 1: class n02012849 of ILSVRC2012_val_00000001' in refused(read, folder)
     val_by_class(folder)
-    assert f'{folder}/val/n02012849: there is no such folder in train/' in refused(read, folder)
+    assert f'{folder}/val/n02012849: train/ has no folder of this name' in refused(read, folder)
 
 
 def test_archives_that_are_still_packed_are_named(read, folder):
@@ -99,6 +99,6 @@ def test_archives_that_are_still_packed_are_named(read, folder):
     assert 'unpack each .tar' in refused(read, folder)
 
 
-def test_val_is_flat_or_not(read, folder):
+def test_val_with_images_and_folders_is_refused(read, folder):
     archives.touch(folder, 'val/n01440764/a.JPEG')
-    assert 'val holds images, and folders as well: n01440764' in refused(read, folder)
+    assert 'val holds both images and folders, such as n01440764' in refused(read, folder)

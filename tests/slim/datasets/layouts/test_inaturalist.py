@@ -3,7 +3,8 @@ import json
 
 import pytest
 
-from slim.datasets.layouts import inaturalist, listing
+from slim.datasets import downloads
+from slim.datasets.layouts import LAYOUTS, listing
 from slim.errors import UserError
 from tests import archives
 
@@ -33,7 +34,7 @@ def change(path, key, value):
         ('train2017.json', 'annotations', lambda all: all[1:], 'image 80 (train_val_images/Aves/'),
         ('train2017.json', 'images', lambda all: all[:-1], 'an annotation of image 2, but no such'),
         ('train2017.json', 'images', lambda all: all + [all[0] | {'id': 9}], 'image 9'),
-        ('val2017.json', 'categories', lambda all: all[:2], 'category 2, which is not there'),
+        ('val2017.json', 'categories', lambda all: all[:2], 'the unknown category 2'),
         (
             'val2017.json',
             'categories',
@@ -53,8 +54,8 @@ def change(path, key, value):
             'image 80 has two categories, 1 and 2',
         ),
         ('val2017.json', 'images', lambda all: {}, "no list 'images'"),
-        ('val2017.json', 'images', lambda all: [{'id': 31}], "lacks something ('file_name')"),
-        ('val2017.json', 'annotations', lambda all: [3], 'lacks something'),
+        ('val2017.json', 'images', lambda all: [{'id': 31}], "is incomplete ('file_name')"),
+        ('val2017.json', 'annotations', lambda all: [3], 'is incomplete'),
     ],
 )
 def test_a_mistake_in_the_annotations_is_named(read, folder, file, key, value, problem):
@@ -65,7 +66,7 @@ def test_a_mistake_in_the_annotations_is_named(read, folder, file, key, value, p
 
 
 @pytest.mark.parametrize('name', ['Corvus\ncornix', 'Corvus \ud800'])
-def test_a_name_that_no_list_can_hold_is_refused(read, folder, name):
+def test_a_class_name_that_a_list_cannot_hold_is_refused(read, folder, name):
     for file in ('train2017.json', 'val2017.json'):
         change(folder / file, 'categories', lambda all: [all[0] | {'name': name}, *all[1:]])
     assert f'the class name {name!r}' in refused(read, folder)
@@ -77,7 +78,7 @@ def test_a_file_that_is_not_json_is_named(read, folder, content):
     assert str(folder / 'val2017.json') in refused(read, folder)
 
 
-def test_images_of_the_list_that_are_not_in_val_are_a_note(read, folder):
+def test_images_of_the_list_that_are_not_in_val_are_reported(read, folder):
     with open(folder / 'minival.txt', 'a') as file:
         file.write('train_val_images/Aves/Corvus cornix/77.jpg\n')
     found, _ = read('inat2017', folder)
@@ -93,26 +94,31 @@ def test_an_image_twice_in_the_list_is_an_error(read, folder):
     assert 'minival.txt, line 2' in refused(read, folder)
 
 
-def test_another_list_than_the_papers_is_refused(tmp_path):
+@pytest.mark.parametrize(
+    ('size', 'mistake'), [(6, 'has 6 bytes, expected 784530'), (784530, 'its sha256 is')]
+)
+def test_a_list_other_than_the_papers_is_refused(tmp_path, monkeypatch, size, mistake):
     path = tmp_path / 'inat_minival.txt'
-    path.write_text('a.jpg\n')
-    with pytest.raises(UserError, match="is not the paper's list: its SHA-256 is .*; remove it"):
-        inaturalist.official_minival(tmp_path)
-    assert path.read_text() == 'a.jpg\n'
+    path.write_text('a' * size)
+    monkeypatch.setattr(downloads.Folders, 'path', lambda self, folder: str(tmp_path))
+    with pytest.raises(UserError, match=f'{path} .*{mistake}.*; remove it and run the same'):
+        LAYOUTS['inat2017'].read(str(tmp_path))
+    assert path.read_text() == 'a' * size
 
 
-def test_the_papers_list(tmp_path, official_minival):
-    """The real list, and annotations of iNaturalist 2017 made for it."""
+def test_the_papers_list(tmp_path, official_minival, monkeypatch):
+    """Reads the real list, with annotations of iNaturalist 2017 made for it."""
     images = official_minival.read_text('utf-8').split('\n')[:-1]
     assert len(images) == MINIVAL_IMAGES
     archives.inat2017_for(tmp_path, images)
     (tmp_path / 'inat_minival.txt').symlink_to(official_minival)
-    found = inaturalist.read(str(tmp_path), inaturalist.official_minival(tmp_path))
+    monkeypatch.setattr(downloads.Folders, 'path', lambda self, folder: str(tmp_path))
+    found = LAYOUTS['inat2017'].read(str(tmp_path))
     [warning] = listing.check(found)
     assert 'listed images are missing' in warning and list(found.notes) == []
     assert [path for path, _ in found.images['validation']] == images
     for path, label in found.images['validation'] + found.images['train']:
         assert path.split('/')[2] == found.class_names[label]
-    # For each species one image of train and one of val that is not in the list.
+    # Each species has one image of train, and one of val that is not in the list.
     count = collections.Counter(label for _, label in found.images['train'])
     assert set(count.values()) == {2} and len(count) == len(found.class_names)

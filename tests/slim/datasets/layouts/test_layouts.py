@@ -1,4 +1,4 @@
-"""What all nine layouts have in common."""
+"""Tests of all nine layouts."""
 
 import os
 
@@ -19,7 +19,7 @@ def test_every_dataset_of_the_paper_has_a_layout_and_a_miniature():
 
 
 @pytest.mark.parametrize('name', archives.MINIATURES)
-def test_a_miniature_gives_the_lists_it_should(read, tmp_path, name):
+def test_a_miniature_gives_the_expected_lists(read, tmp_path, name):
     expected = archives.MINIATURES[name](tmp_path)
     for source in dict.fromkeys([tmp_path, tmp_path / expected.top]):
         found, warnings = read(name, source)
@@ -31,7 +31,7 @@ def test_a_miniature_gives_the_lists_it_should(read, tmp_path, name):
 
 
 @pytest.mark.parametrize('name', archives.MINIATURES)
-def test_each_missing_file_is_named_with_where_to_get_it(read, tmp_path, name):
+def test_each_missing_file_is_named_with_its_source(read, tmp_path, name):
     expected = archives.MINIATURES[name](tmp_path)
     for need in LAYOUTS[name].needs:
         path = tmp_path / expected.top / need
@@ -43,16 +43,16 @@ def test_each_missing_file_is_named_with_where_to_get_it(read, tmp_path, name):
 
 
 @pytest.mark.parametrize('name', archives.MINIATURES)
-def test_a_folder_without_the_archive_names_all_places(read, tmp_path, name):
+def test_all_searched_folders_are_named(read, tmp_path, name):
     for source in (tmp_path, tmp_path / 'absent'):
         with pytest.raises(UserError, match=f'python download.py {name}') as caught:
             read(name, source)
-        assert f'{LAYOUTS[name].needs[0]} is not there' in str(caught.value)
+        assert f'{LAYOUTS[name].needs[0]} is missing; searched' in str(caught.value)
         for top in ('', *LAYOUTS[name].tops):
             assert os.path.join(source, top) in str(caught.value)
 
 
-# ILSVRC2012's lists are made of the images that are there.
+# The lists of ILSVRC2012 are made from the existing images.
 @pytest.mark.parametrize('name', sorted(set(archives.MINIATURES) - {'ILSVRC2012'}))
 def test_a_missing_image_is_a_warning_that_names_it(read, tmp_path, name):
     expected = archives.MINIATURES[name](tmp_path)

@@ -2,13 +2,13 @@ import collections
 
 import pytest
 
-from slim.datasets.layouts import free, listing
+from slim.datasets.layouts import listing, own_images
 from slim.errors import UserError
 from tests import archives
 
 
 def read_folders(folder, validation_share=0.2, seed=0):
-    found = free.read_folders(str(folder), validation_share, seed)
+    found = own_images.read_folders(str(folder), validation_share, seed)
     return found, listing.check(found)
 
 
@@ -23,7 +23,7 @@ def refused(function, *arguments):
     return str(caught.value)
 
 
-def test_train_and_val_are_taken_as_they_are(tmp_path):
+def test_train_and_val_are_not_divided(tmp_path):
     archives.touch(tmp_path, 'train/Wren: é/1.JPG', 'train/Wren: é/2.png', 'train/10/3.webp')
     archives.touch(tmp_path, 'val/10/3.webp', 'val/9/x.jpeg', 'train/9/.DS_Store', 'train/9/y.tif')
     archives.touch(tmp_path, 'train/9/._y.jpg', 'train/9/Thumbs.db', 'notes.txt', '.git/a.jpg')
@@ -58,7 +58,7 @@ def test_class_folders_are_divided_by_class(tmp_path):
     )
 
 
-def test_the_choice_within_a_class_does_not_depend_on_the_others(tmp_path):
+def test_the_choice_within_a_class_does_not_depend_on_other_classes(tmp_path):
     class_folders(tmp_path, crow=20, wren=20)
     before, _ = read_folders(tmp_path)
     class_folders(tmp_path, auk=20)
@@ -69,7 +69,7 @@ def test_the_choice_within_a_class_does_not_depend_on_the_others(tmp_path):
 
 
 @pytest.mark.parametrize('top', ['images', 'my_birds/images'])
-def test_steps_into_the_only_folder(tmp_path, top):
+def test_descends_into_the_only_folder(tmp_path, top):
     class_folders(tmp_path / top, crow=5, wren=5)
     archives.touch(tmp_path, 'train.txt', '__MACOSX/a.jpg')
     found, _ = read_folders(tmp_path)
@@ -77,7 +77,7 @@ def test_steps_into_the_only_folder(tmp_path, top):
     assert found.class_names == ('crow', 'wren')
 
 
-def test_what_lies_elsewhere_is_a_note(tmp_path):
+def test_skipped_images_and_folders_are_reported(tmp_path):
     class_folders(tmp_path, crow=5, wren=5, **{'wren/thumbnails': 2, 'group/owl': 3})
     archives.touch(tmp_path, 'stray.jpg', 'docs/a.txt', 'crow/@eaDir/thumb.jpg')
     found, _ = read_folders(tmp_path)
@@ -86,9 +86,9 @@ def test_what_lies_elsewhere_is_a_note(tmp_path):
     notes = '\n'.join(found.notes)
     assert len(found.notes) == 4
     assert '1 images in' in notes and 'stray.jpg' in notes
-    assert f'{tmp_path}/docs is left out: it holds no image' in notes
-    assert f'{tmp_path}/wren/thumbnails is left out' in notes
-    assert f'{tmp_path}/group/owl is left out' in notes
+    assert f'{tmp_path}/docs is skipped: it holds no image' in notes
+    assert f'{tmp_path}/wren/thumbnails is skipped' in notes
+    assert f'{tmp_path}/group/owl is skipped' in notes
 
 
 def test_a_class_without_training_images_is_a_warning(tmp_path):
@@ -97,15 +97,15 @@ def test_a_class_without_training_images_is_a_warning(tmp_path):
     assert 'no training image' in warning and warning.endswith('wren')
 
 
-def test_folders_that_are_none_of_these_are_refused(tmp_path):
-    assert 'no folder with images; expected a folder for each' in refused(read_folders, tmp_path)
+def test_other_folders_are_refused(tmp_path):
+    assert 'no folder with images; expected one folder per class' in refused(read_folders, tmp_path)
     class_folders(tmp_path, **{'a/train': 3, 'a/test': 3})
     assert f'{tmp_path}/a has train/ but no val/' in refused(read_folders, tmp_path)
     class_folders(tmp_path, crow=3)
     assert 'only one folder with images, crow' in refused(read_folders, tmp_path)
 
 
-def test_a_lone_train_folder_is_not_divided_in_silence(tmp_path):
+def test_a_train_folder_without_val_is_not_divided_silently(tmp_path):
     class_folders(tmp_path / 'train', crow=3, wren=3)
     assert f'--source_dir={tmp_path}/train' in refused(read_folders, tmp_path)
     assert read_folders(tmp_path / 'train')[0].num_images == {'train': 4, 'validation': 2}
@@ -122,13 +122,13 @@ def test_a_name_that_is_not_utf_8_is_refused(tmp_path):
 
 @pytest.fixture
 def read_csv(tmp_path):
-    """`read_csv(lines)` reads a CSV file over four images."""
+    """Returns `read_csv(*lines)`, which reads a CSV file of four images."""
     archives.touch(tmp_path, 'a, b.jpg', 'é/c.jpg', 'd', 'e.png')
 
     def read(*lines, validation_share=0.5, encoding='utf-8'):
         path = tmp_path / 'list.csv'
         path.write_bytes('\n'.join(lines).encode(encoding))
-        found = free.read_csv(str(path), str(tmp_path), validation_share, 0)
+        found = own_images.read_csv(str(path), str(tmp_path), validation_share, 0)
         return found, listing.check(found)
 
     return read
@@ -169,12 +169,12 @@ def test_the_header_of_a_csv_names_the_columns(read_csv):
     }
 
 
-def test_numbers_of_classes_are_sorted_as_numbers_and_gaps_closed(read_csv):
+def test_class_numbers_are_sorted_as_numbers_and_gaps_are_closed(read_csv):
     lines = ('"a, b.jpg",10,train', 'é/c.jpg,9,val', 'd,9,train', 'e.png,10,val')
     found, _ = read_csv(*lines)
     assert found.class_names == ('9', '10')
     assert found.images['train'] == (('a, b.jpg', 1), ('d', 0))
-    assert 'run from 9 to 10: the labels are their order, 0 to 1' in found.notes[0]
+    assert 'run from 9 to 10: the labels are their ranks, 0 to 1' in found.notes[0]
 
 
 @pytest.mark.parametrize(
@@ -189,9 +189,9 @@ def test_numbers_of_classes_are_sorted_as_numbers_and_gaps_closed(read_csv):
         (['d,x,train', 'e.png,y,'], "line 2: split ''; expected train or val"),
         (['d,x', '../e.png,y'], 'line 2: ../e.png is not below'),
         (['d,x', '/e.png,y'], 'line 2: /e.png is not below'),
-        (['d,x', 'e.png,y', './d,y'], 'line 3: ./d is there already'),
+        (['d,x', 'e.png,y', './d,y'], 'line 3: ./d was already listed'),
         (['name,kind', 'd,x', 'e.png,y'], "line 1: 'name' is neither an image below"),
-        (['d,x', 'e.png,x'], 'one class only, x'),
+        (['d,x', 'e.png,x'], 'only one class, x'),
         (['d,x', '"e.png,y'], 'list.csv, line 2: unexpected end of data'),
     ],
 )

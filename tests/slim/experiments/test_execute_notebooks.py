@@ -1,5 +1,6 @@
 """The command that executes notebooks."""
 
+import os
 import subprocess
 import sys
 
@@ -43,7 +44,7 @@ def test_executed_in_its_folder_and_cleaned(tmp_path, refresh):
     assert path.read_text() == text
 
 
-def test_a_notebook_that_fails_is_left_as_it_was(tmp_path, refresh):
+def test_a_notebook_that_fails_is_left_unchanged(tmp_path, refresh):
     path = tmp_path / 'a.ipynb'
     write(path, 'raise ValueError("no features")')
     before = path.read_text()
@@ -51,3 +52,15 @@ def test_a_notebook_that_fails_is_left_as_it_was(tmp_path, refresh):
     assert result.returncode == 1 and path.read_text() == before
     assert f'notebooks.py: {path}: a cell raises ValueError: no features' in result.stderr
     assert 'Traceback' not in result.stderr
+
+
+def test_the_notebook_that_makes_features_is_executed_before_the_one_that_reads_them(
+    tmp_path, root
+):
+    for name in ('DomainSimilarityDemo', 'LinearClassifierDemo'):
+        write(tmp_path / f'{name}.ipynb', '1 + 1')
+    command = [sys.executable, '-m', 'slim.experiments.notebooks']
+    env = {**os.environ, 'PYTHONPATH': str(root)}
+    result = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
+    names = [line.split('.')[0] for line in result.stdout.splitlines()]
+    assert names == ['LinearClassifierDemo', 'DomainSimilarityDemo'], result.stderr

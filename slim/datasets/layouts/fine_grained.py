@@ -1,0 +1,225 @@
+"""Seven fine-grained datasets whose archives list their images in text or MATLAB files."""
+
+import os
+from collections.abc import Mapping
+
+from slim.datasets.layouts import readers
+from slim.datasets.layouts.listing import LabelledPath, Layout, Listing, first_existing, listing
+from slim.errors import UserError
+
+CALTECH_NEEDS = (
+    'images.txt',
+    'image_class_labels.txt',
+    'train_test_split.txt',
+    'classes.txt',
+    'images/',
+)
+
+
+def _table_per_image(path: str, images: Mapping[str, str]) -> dict[str, str]:
+    """Reads a table that must have one line for each image, and no other lines."""
+    values = readers.table(path)
+    for image, image_path in images.items():
+        if image not in values:
+            raise UserError(f'{path} has no line for image {image} ({image_path})')
+    for image in values:
+        if image not in images:
+            raise UserError(f'{path}: image {image} is not in images.txt')
+    return values
+
+
+def _read_caltech(root: str, has_unused_classes: bool) -> Listing:
+    """Reads four text files with one line per image or class.
+
+    images.txt               <image id> <path below images/>
+    image_class_labels.txt   <image id> <class id>
+    train_test_split.txt     <image id> <1 for training, 0 for test>
+    classes.txt              <class id> <class name>
+
+    Args:
+      root: folder that holds these files.
+      has_unused_classes: whether class ids are sparse and classes without an image get no label;
+        otherwise the ids must be 1, 2, 3, ...
+    """
+    images_path, classes_path, splits_path, names_path = (
+        os.path.join(root, name) for name in CALTECH_NEEDS[:4]
+    )
+    images = readers.table(images_path)
+    class_ids = {
+        image: readers.whole_number(class_id, f'{classes_path}, image {image}')
+        for image, class_id in _table_per_image(classes_path, images).items()
+    }
+    is_train = _table_per_image(splits_path, images)
+    class_names = {
+        readers.whole_number(class_id, names_path): name
+        for class_id, name in readers.table(names_path).items()
+    }
+    for image, class_id in class_ids.items():
+        if class_id not in class_names:
+            raise UserError(
+                f'{classes_path}: class {class_id} of image {image} is not in classes.txt'
+            )
+    ids = sorted(set(class_ids.values()) if has_unused_classes else class_names)
+    if not has_unused_classes and ids != list(range(1, len(ids) + 1)):
+        raise UserError(f'{names_path}: the ids are not 1 to {len(ids)}, each once')
+    labels = {class_id: label for label, class_id in enumerate(ids)}
+    splits: dict[str, list[LabelledPath]] = {'1': [], '0': []}
+    for image, image_path in images.items():
+        if is_train[image] not in splits:
+            raise UserError(
+                f'{splits_path}: image {image} has {is_train[image]!r}; expected 1 (train) or 0 '
+                '(test)'
+            )
+        splits[is_train[image]].append((f'images/{image_path}', labels[class_ids[image]]))
+    return listing(root, splits['1'], splits['0'], (class_names[class_id] for class_id in ids))
+
+
+def _label_by_name(labels: Mapping[str, int], name: str, location: str, classes: str) -> int:
+    if name not in labels:
+        raise UserError(f'{location}: the class {name!r} is not in {classes}')
+    return labels[name]
+
+
+def _read_aircraft(root: str) -> Listing:
+    """Reads `data/images_variant_*.txt`: lines '<image> <variant>' such as '0034309 F/A-18'."""
+    variants = readers.names(os.path.join(root, 'data/variants.txt'))
+    labels = {name: label for label, name in enumerate(variants)}
+    train, test = (
+        [
+            (f'data/images/{image}.jpg', _label_by_name(labels, variant, location, 'variants.txt'))
+            for location, image, variant in readers.pairs(os.path.join(root, 'data', name))
+        ]
+        for name in ('images_variant_trainval.txt', 'images_variant_test.txt')
+    )
+    return listing(root, train, test, variants)
+
+
+def _read_food(root: str) -> Listing:
+    """Reads `meta/{train,test}.txt`: lines '<class>/<image>' such as 'apple_pie/1005649'."""
+    classes = readers.names(os.path.join(root, 'meta/classes.txt'))
+    labels = {name: label for label, name in enumerate(classes)}
+    train: list[LabelledPath] = []
+    test: list[LabelledPath] = []
+    for images, name in ((train, 'train.txt'), (test, 'test.txt')):
+        for location, image in readers.lines(os.path.join(root, 'meta', name)):
+            if '/' not in image:
+                raise UserError(
+                    f"{location}: {image!r} cannot be parsed; expected '<class>/<image>'"
+                )
+            label = _label_by_name(labels, image.split('/')[0], location, 'classes.txt')
+            images.append((f'images/{image}.jpg', label))
+    return listing(root, train, test, classes)
+
+
+def _label_by_id(class_id: int, num_classes: int, location: str) -> int:
+    if not 1 <= class_id <= num_classes:
+        raise UserError(f'{location}: class {class_id} is not one of 1 to {num_classes}')
+    return class_id - 1
+
+
+def _read_flowers(root: str) -> Listing:
+    """Reads imagelabels.mat: `labels[i - 1]` is the class of jpg/image_<i>.jpg, without a name."""
+    labels_path, splits_path = (os.path.join(root, name) for name in FLOWER_102.needs[:2])
+    class_ids = readers.matlab_numbers(labels_path, 'labels')
+    num_classes = max(class_ids, default=0)
+    labels = [_label_by_id(class_id, num_classes, labels_path) for class_id in class_ids]
+    splits: dict[str, list[LabelledPath]] = {}
+    for key in ('trnid', 'valid', 'tstid'):
+        splits[key] = []
+        for number in readers.matlab_numbers(splits_path, key):
+            if not 1 <= number <= len(labels):
+                raise UserError(
+                    f'{splits_path}, {key}: image {number} has no label in {labels_path}, which '
+                    f'has {len(labels)}'
+                )
+            splits[key].append((f'jpg/image_{number:05d}.jpg', labels[number - 1]))
+    names = map(str, range(1, num_classes + 1))
+    return listing(root, splits['trnid'] + splits['valid'], splits['tstid'], names)
+
+
+def _read_car_annotations(path: str, folder: str, num_classes: int) -> list[LabelledPath]:
+    images = []
+    for class_id, name in readers.matlab_records(path, 'annotations', ('class', 'fname')):
+        location = f'{path}, {name}'
+        class_id = readers.whole_number(class_id, location)
+        images.append((f'{folder}/{name}', _label_by_id(class_id, num_classes, location)))
+    return images
+
+
+def _read_cars(root: str) -> Listing:
+    names = readers.matlab_texts(os.path.join(root, 'devkit/cars_meta.mat'), 'class_names')
+    test_name = 'cars_test_annos_withlabels.mat'
+    test_path = first_existing(
+        root,
+        (test_name, f'devkit/{test_name}'),
+        'the devkit does not contain the labels of the test images (cars_test_annos.mat); '
+        'python download.py stanford_cars says where to get them',
+    )
+    train_path = os.path.join(root, 'devkit/cars_train_annos.mat')
+    train = _read_car_annotations(train_path, 'cars_train', len(names))
+    return listing(root, train, _read_car_annotations(test_path, 'cars_test', len(names)), names)
+
+
+def _read_dog_list(path: str) -> list[LabelledPath]:
+    files = readers.matlab_texts(path, 'file_list')
+    class_ids = readers.matlab_numbers(path, 'labels')
+    if len(files) != len(class_ids):
+        raise UserError(f'{path} has {len(files)} images but {len(class_ids)} labels')
+    for file, class_id in zip(files, class_ids, strict=True):
+        if class_id < 1:
+            raise UserError(f'{path}, {file}: class {class_id} is not one of 1, 2, ...')
+    return [
+        (f'Images/{file}', class_id - 1) for file, class_id in zip(files, class_ids, strict=True)
+    ]
+
+
+def _read_dogs(root: str) -> Listing:
+    """Reads train_list.mat and test_list.mat; class names are folders: 'n02085620-Chihuahua'."""
+    paths = [os.path.join(root, name) for name in STANFORD_DOGS.needs[:2]]
+    train, test = (_read_dog_list(path) for path in paths)
+    location = ' and '.join(paths)
+    folders: dict[int, str] = {}
+    for image, label in train + test:
+        folder = os.path.basename(os.path.dirname(image))
+        if folders.setdefault(label, folder) != folder:
+            raise UserError(
+                f'{location}: class {label + 1} has two folders, {folders[label]} and {folder}'
+            )
+    for label in range(max(folders, default=-1) + 1):
+        if label not in folders:
+            raise UserError(f'{location}: class {label + 1} has no images')
+    return listing(root, train, test, (folders[label] for label in range(len(folders))))
+
+
+CUB_200 = Layout(
+    ('CUB_200_2011',), CALTECH_NEEDS, lambda root: _read_caltech(root, has_unused_classes=False)
+)
+# 555 of the 1011 ids have images; the others are groups of species. The original code kept the
+# sparse ids as labels. Here labels are ranks of the ids that occur.
+NABIRDS = Layout(
+    ('nabirds',), CALTECH_NEEDS, lambda root: _read_caltech(root, has_unused_classes=True)
+)
+AIRCRAFT = Layout(
+    ('fgvc-aircraft-2013b',),
+    (
+        'data/variants.txt',
+        'data/images_variant_trainval.txt',
+        'data/images_variant_test.txt',
+        'data/images/',
+    ),
+    _read_aircraft,
+)
+FOOD_101 = Layout(
+    ('food-101',), ('meta/classes.txt', 'meta/train.txt', 'meta/test.txt', 'images/'), _read_food
+)
+FLOWER_102 = Layout(
+    ('flowers-102', '102flowers'), ('imagelabels.mat', 'setid.mat', 'jpg/'), _read_flowers
+)
+STANFORD_CARS = Layout(
+    ('stanford_cars',),
+    ('devkit/cars_train_annos.mat', 'devkit/cars_meta.mat', 'cars_train/', 'cars_test/'),
+    _read_cars,
+)
+STANFORD_DOGS = Layout(
+    ('stanford_dogs',), ('train_list.mat', 'test_list.mat', 'Images/'), _read_dogs
+)
