@@ -23,7 +23,7 @@ from typing import Any
 from absl import flags
 
 from benchmarks import measuring, photographs, report
-from benchmarks.measuring import Measurement, Row
+from benchmarks.measuring import Measurement, Row, call_in_new_process
 from slim import command_line
 from slim.datasets import split_lists
 from slim.errors import UserError
@@ -39,7 +39,6 @@ flags.DEFINE_integer('repeats', 3, 'Number of rounds; medians are shown.', lower
 flags.DEFINE_string('output', None, 'JSON file to write the results to.')
 
 log = logging.getLogger('slim')
-
 
 # Runs a command in a small process of its own, whose children are those of the command alone, and
 # whose memory, which the peak of a child includes, is small.
@@ -86,10 +85,10 @@ def convert_by_library(
     from slim.datasets import conversion
 
     remove_conversion(folder)
-    options = {'num_shards': num_shards, 'num_workers': num_workers, 'progress': False}
+    sizes: dict[str, Any] = {'num_shards': num_shards, 'num_workers': num_workers}
     began, (cpu_began, _) = time.perf_counter(), usage()
     with contextlib.redirect_stdout(None):
-        conversion.convert(*os.path.split(folder), **options)
+        conversion.convert(*os.path.split(folder), **sizes, progress=False)
     seconds, (cpu_ended, peak) = time.perf_counter() - began, usage()
     return Measurement(num_images, seconds, cpu_ended - cpu_began, peak_bytes=peak)
 
@@ -124,13 +123,12 @@ def worker_counts(texts: list[str]) -> list[int]:
 
 def create_rows(folder: str, num_images: int, num_shards: int, counts: list[int]) -> list[Row]:
     """Returns the rows of a dataset; the last one is the script with the most workers."""
-    arguments, most, lines = (folder, num_images, num_shards), max(counts), []
+    arguments, most = (folder, num_images, num_shards), max(counts)
+    lines: list[Row] = []
     for count in counts:
-        call = functools.partial(measuring.call_in_new_process, convert_by_library, *arguments)
-        baseline = lines[0].name if lines else None
-        lines.append(
-            Row(_label('conversion', count), functools.partial(call, count), None, baseline)
-        )
+        measure = functools.partial(call_in_new_process, convert_by_library, *arguments, count)
+        baseline = lines[0].name if lines else ''
+        lines.append(Row(_label('conversion', count), measure, baseline=baseline))
     measure = functools.partial(convert_by_script, *arguments, most)
     name = _label('convert_dataset.py', most) + ', start-up included'
     return [*lines, Row(name, measure, baseline=lines[0].name)]

@@ -46,14 +46,14 @@ class Row:
       name: label of the row.
       measure: function that measures it once.
       flops: operations per image; None if there is nothing to count.
-      baseline: name of the row whose rate this one is compared with.
+      baseline: name of the row whose rate this one is compared with, if any.
       precision: type that the layers compute in; None if it makes no difference.
     """
 
     name: str
     measure: Callable[[], Measurement]
     flops: float | None = None
-    baseline: str | None = None
+    baseline: str = ''
     precision: str | None = None
 
     @property

@@ -7,6 +7,7 @@ decoding other photographs, and nothing has to be downloaded.
 import os
 
 import numpy as np
+from PIL import Image
 
 from slim.datasets import split_lists
 
@@ -24,7 +25,6 @@ def write_dataset(folder: str, num_images: int, num_validation: int, seed: int =
       num_validation: number of these images that are in val.txt, too.
       seed: random seed for the crops.
     """
-    from PIL import Image
     from skimage import data
 
     random = np.random.default_rng(seed)
@@ -48,10 +48,8 @@ def write_dataset(folder: str, num_images: int, num_validation: int, seed: int =
     split_lists.write_labels(folder, NAMES)
 
 
-def _random_crop(photograph, random: np.random.Generator) -> np.ndarray:
+def _random_crop(photograph: Image.Image, random: np.random.Generator) -> np.ndarray:
     """Returns a crop of 70 to 100% of each side, portrait or landscape, with a camera's noise."""
-    from PIL import Image
-
     width, height = (int(side * random.uniform(0.7, 1)) for side in photograph.size)
     left = int(random.integers(photograph.width - width + 1))
     top = int(random.integers(photograph.height - height + 1))

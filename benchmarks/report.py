@@ -13,8 +13,8 @@ from slim import command_line, files, tables
 from slim.datasets import workers
 from slim.errors import UserError
 
-COLUMNS = ('', 'precision', 'images/s', 'range', 'CPU ms', 'cores', 'GFLOP/s', 'of product')
-COLUMNS += ('of float32', 'waited', 'peak MiB', 'compared')
+COLUMNS = ['', 'precision', 'images/s', 'range', 'CPU ms', 'cores', 'GFLOP/s', 'of product']
+COLUMNS += ['of float32', 'waited', 'peak MiB', 'compared']
 LEFT_ALIGNED = ('', 'precision', 'compared')
 
 
@@ -43,14 +43,14 @@ def summarize(row: Row, measured: Measurements, yardstick: str = '') -> dict[str
         comparisons['of_matrix_product'] = tuple(row.flops * ratio for ratio in product)
     if row.precision not in (None, 'float32') and (row.name, 'float32') in measured:
         comparisons['of_float32'] = ratios(own, measured[row.name, 'float32'])
-    if row.baseline is not None:
+    if row.baseline:
         key = _baseline_key(row, measured)
         summary['baseline'], summary['baseline_precision'] = key
         comparisons['of_baseline'] = ratios(own, measured[key])
     for name, (by_clock, by_cpu) in comparisons.items():
         summary |= {name: by_clock, f'{name}_by_cpu': by_cpu}
     if own[0].waited is not None:
-        summary['waited'] = statistics.median(m.waited / m.seconds for m in own)
+        summary['waited'] = statistics.median((m.waited or 0) / m.seconds for m in own)
     if own[0].peak_bytes:
         summary['peak_mib'] = statistics.median(m.peak_bytes for m in own) / 2**20
     return summary

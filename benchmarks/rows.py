@@ -135,7 +135,7 @@ def inference_rows(
         return settings.batch_size, None
 
     def extract(target: str) -> tuple[int, None]:
-        extractor.extract(folder, photographs.NAME, 'train', target)
+        extractor.extract(folder, photographs.NAME, 'train', target, progress=False)
         return settings.num_images, None
 
     def end_to_end() -> Measurement:
@@ -143,7 +143,7 @@ def inference_rows(
         with tempfile.TemporaryDirectory(dir=feature_dir) as target:
             return measure_for(0, lambda: extract(target))
 
-    extractor.extract(folder, photographs.NAME, 'validation', feature_dir)
+    extractor.extract(folder, photographs.NAME, 'validation', feature_dir, progress=False)
     for _ in range(WARM_UP):
         alone()
     return [
@@ -230,13 +230,13 @@ def input_rows(
     listed = split_lists.read_list(split_lists.list_path(folder, 'train'))
     paths = [os.path.join(folder, image.path) for image in listed] * times
     indices = tf.range(len(paths), dtype=tf.int64)
-    extraction = functools.partial(input_pipeline.file_batches, paths, indices, *common)
-    evaluation = functools.partial(input_pipeline.evaluation_batches, many, *common)
-    training = functools.partial(training_batches, settings, dataset)
+    from_files = functools.partial(input_pipeline.file_batches, paths, indices, *common)
+    from_records = functools.partial(input_pipeline.evaluation_batches, many, *common)
+    augmented = functools.partial(training_batches, settings, dataset)
     pipelines = (
-        ('input of extraction', extraction, NETWORK),
-        ('input of evaluation', evaluation, NETWORK),
-        ('input of training', training, training_baseline),
+        ('input of extraction', from_files, NETWORK),
+        ('input of evaluation', from_records, NETWORK),
+        ('input of training', augmented, training_baseline),
     )
 
     def measure(create: Callable, threads: int | None) -> Measurement:

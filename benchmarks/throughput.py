@@ -54,7 +54,6 @@ def main(flags: Any) -> None:
     command_line.choose(flags, 'precision', PRECISIONS)
     precisions = list(dict.fromkeys(flags.precision))
     report.check_output(flags.output)
-    os.environ.setdefault('TQDM_DISABLE', '1')  # Progress bars would be drawn over the log.
     import_tensorflow('slim.compat')
     from benchmarks import rows
     from slim.learning import devices

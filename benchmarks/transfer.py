@@ -4,7 +4,7 @@
 
 The features have the paper's sizes and are synthetic (see synthetic_features.py). Rows are measured
 in turn, round after round, each time in a new process, so that none inherits memory or threads of
-another. benchmarks/README.md explains each row. It takes about two minutes on 2 cores;
+another. benchmarks/README.md explains each row. It takes about a minute on 2 cores;
 --scale=0.05 is a quick trial.
 """
 
@@ -155,7 +155,7 @@ def create_rows(sizes: Sizes) -> list[Row]:
     """Creates all rows of the table."""
 
     def row(
-        name: str, draw: Callable, compute: Callable, amount: int = 1, baseline: str | None = None
+        name: str, draw: Callable, compute: Callable, amount: int = 1, baseline: str = ''
     ) -> Row:
         arguments = functools.partial(draw, sizes), compute, amount
         measure = functools.partial(measuring.call_in_new_process, measure_here, *arguments)
@@ -171,8 +171,8 @@ def create_rows(sizes: Sizes) -> list[Row]:
         row(f'{large}: POT', large_pairs, solve),
         row(f'{small}: POT', small_pairs, solve),
         row(f"{small}: pyemd's C++ solver", small_pairs, pyemd, baseline=f'{small}: POT'),
-        row('logistic regression', draw_images, classify, sizes.of(TRAIN_IMAGES)),
-        row(f'five neighbours of {queries} images', draw_images, find_neighbours, queries),
+        row('logistic regression', draw_images, classify),
+        row(f'five neighbours of {queries} images', draw_images, find_neighbours),
     ]
 
 

@@ -30,9 +30,9 @@ def test_small_run(tmp_path):
     assert result.returncode == 0, result.stderr
     results = json.loads(output.read_text())
     first, second = results['rows']
-    for figures in first, second:
-        assert figures['seconds'] > 0 and figures['cpu_seconds'] > 0
-        assert 50 < figures['peak_mib'] < 2000
+    for summary in first, second:
+        assert summary['seconds'] > 0 and summary['cpu_seconds'] > 0
+        assert 50 < summary['peak_mib'] < 2000
     assert second['baseline'] == first['name']
     ratio = second['seconds'] / first['seconds']
     assert second['times_baseline'] == pytest.approx(ratio)
@@ -63,14 +63,14 @@ def test_rows_that_are_compared_compute_the_same(monkeypatch):
     assert results['logistic regression']['accuracy'] > 0.5
 
 
-def test_neighbours_are_those_of_an_exhaustive_search():
+def test_neighbours_are_those_of_a_tree():
     images = transfer.draw_images(transfer.Sizes(0.02, 64))
     (train, _), (val, _) = images
     distances, _ = KDTree(train).query(val, k=5)
     assert transfer.find_neighbours(images) == {'distance': pytest.approx(distances.mean())}
 
 
-def test_sizes_are_the_papers():
+def test_sizes_of_the_paper():
     sizes = transfer.Sizes(1.0, 4)
     pairs = transfer.paper_pairs(sizes)
     assert len(pairs) == 21
