@@ -136,10 +136,11 @@ def find_neighbours(images: Images) -> dict[str, float]:
 
 def measure_here(draw: Callable[[], Any], compute: Callable, amount: float) -> Measurement:
     """Measures `compute(draw())` in this process, without imports and `draw`."""
-    import pyemd  # noqa: F401
     import sklearn.linear_model  # noqa: F401
 
-    emd.import_pot()
+    emd.import_pot()  # First, or pyemd would make POT import TensorFlow.
+    import pyemd  # noqa: F401
+
     data = draw()
     with open('/proc/self/clear_refs', 'w') as file:
         file.write('5')  # Resets the peak of memory, which was reached in `draw`.

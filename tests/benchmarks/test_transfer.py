@@ -32,7 +32,7 @@ def test_small_run(tmp_path):
     first, second = results['rows']
     for summary in first, second:
         assert summary['seconds'] > 0 and summary['cpu_seconds'] > 0
-        assert 50 < summary['peak_mib'] < 2000
+        assert 50 < summary['peak_mib'] < 500  # TensorFlow alone would take more.
     assert second['baseline'] == first['name']
     ratio = second['seconds'] / first['seconds']
     assert second['times_baseline'] == pytest.approx(ratio)
