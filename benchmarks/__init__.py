@@ -1,1 +1,1 @@
-"""How fast it is: one command prints the rates side by side. See README.md."""
+"""Measurements of speed on the user's own machine. See README.md."""

@@ -1,40 +1,40 @@
-"""Floating-point operations of a traced `tf.function`, counted from its graph.
+"""Counts the floating-point operations of a traced `tf.function`.
 
-Only convolutions and matrix products count, two operations to a multiplication and addition, as in
-papers. What else a network computes is a few percent of that.
+Only convolutions and matrix products are counted, a multiplication and an addition as two
+operations, as in the literature. Everything else is a few percent of a network.
 """
 
 import math
+from typing import Any
 
 
-def count_flops(concrete_function):
-    """Operations of a `ConcreteFunction` for one image: a batch of unknown size counts as one.
+def count_flops(concrete_function: Any) -> int:
+    """Returns the operations of a `ConcreteFunction` per image: an unknown batch size counts as 1.
 
-    Ops on which no output depends are left out; TensorFlow prunes them before it runs the graph.
+    Operations that no output depends on are omitted, because TensorFlow prunes them.
 
     Raises:
-      ValueError: at an op that would have to be counted and is not understood.
+      ValueError: for an operation that would have to be counted and is not supported.
     """
     waiting = [tensor.op for tensor in concrete_function.outputs]
     seen = set()
     total = 0
     while waiting:
         op = waiting.pop()
-        if op.name in seen:
-            continue
-        seen.add(op.name)
-        waiting.extend(tensor.op for tensor in op.inputs)
-        total += 2 * _multiplications(op)
+        if op.name not in seen:
+            seen.add(op.name)
+            waiting.extend(tensor.op for tensor in op.inputs)
+            total += 2 * _multiplications(op)
     return total
 
 
-def _multiplications(op):
-    """Multiplications of one op, with their additions; 0 for an op that is not counted."""
+def _multiplications(op: Any) -> int:
+    """Returns the number of multiplications of an op; 0 if its type is not counted."""
     if op.type in ('Conv2D', 'Conv2DBackpropInput', 'Conv2DBackpropFilter'):
         if op.get_attr('data_format') != b'NHWC':
-            raise ValueError(f'{op.name}: channels come first')
-        # Each gradient of a convolution multiplies what the convolution multiplied: every number
-        # of its output with the filter's height x width x input channels.
+            raise ValueError(f'{op.name}: the data format is not NHWC')
+        # Each gradient of a convolution takes as many multiplications as the convolution: for every
+        # value of its output the filter's height x width x input channels.
         output = op.outputs[0] if op.type == 'Conv2D' else op.inputs[2]
         filters = op.outputs[0] if op.type == 'Conv2DBackpropFilter' else op.inputs[1]
         return math.prod(_shape(output)) * math.prod(_shape(filters)[:-1])
@@ -46,9 +46,9 @@ def _multiplications(op):
     return 0
 
 
-def _shape(tensor):
-    """A tensor's shape, with 1 for a batch size that is not known."""
+def _shape(tensor: Any) -> list[int]:
+    """Returns the shape of a tensor, with 1 for an unknown batch size."""
     first, *rest = tensor.shape.as_list()
     if None in rest:
-        raise ValueError(f'{tensor.name} has the shape {tensor.shape}, which is not known enough')
+        raise ValueError(f'{tensor.name} has the shape {tensor.shape}, which is not fully known')
     return [1 if first is None else first, *rest]

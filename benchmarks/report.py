@@ -1,174 +1,112 @@
-"""From measurements to figures, and from figures to a table and a JSON file."""
+"""Turns measurements into summaries, tables and a JSON file."""
 
 import json
 import os
+import re
 import statistics
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
-from benchmarks.measuring import median_rate, ratios
-from slim import command_line, files
+from benchmarks.measuring import Measurements, Row, ratios
+from slim import command_line, files, tables
 from slim.datasets import workers
 from slim.errors import UserError
 
+COLUMNS = ['', 'precision', 'images/s', 'range', 'CPU ms', 'cores', 'GFLOP/s', 'of product']
+COLUMNS += ['of float32', 'waited', 'peak MiB', 'compared']
 LEFT_ALIGNED = ('', 'precision', 'compared')
 
 
-def summarize(row, measured, yardstick):
-    """The figures of a row as a dictionary.
+def summarize(row: Row, measured: Measurements, yardstick: str = '') -> dict[str, Any]:
+    """Summarizes the measurements of a row by their medians.
 
-    Args:
-      row: a `Row`.
-      measured: lists of `Measured` by key, as of `measure_rows`.
-      yardstick: name of the row whose FLOP/s are 100%, in the precision of `row`.
+    The FLOP/s of the row `yardstick` are 100% for all rows of the same precision.
     """
     own = measured[row.key]
-    figures = {'name': row.name}
+    rates = [m.rate for m in own]
+    summary: dict[str, Any] = {'name': row.name}
     if row.precision is not None:
-        figures['precision'] = row.precision
+        summary['precision'] = row.precision
     if row.name != yardstick:
-        rates = [one.rate for one in own]
-        figures |= {
-            'images_per_second': median_rate(own),
+        summary |= {
+            'images_per_second': statistics.median(rates),
             'least': min(rates),
             'most': max(rates),
-            'cpu_ms_per_image': statistics.median(
-                1e3 * one.cpu_seconds / one.amount for one in own
-            ),
+            'cpu_ms_per_image': statistics.median(1e3 * m.cpu_seconds / m.amount for m in own),
         }
-    figures['cores_busy'] = statistics.median(one.cpu_seconds / one.seconds for one in own)
+    summary['cores_busy'] = statistics.median(m.cpu_seconds / m.seconds for m in own)
+    comparisons = {}
     if row.flops is not None:
-        figures['gflops_per_second'] = row.flops * median_rate(own) / 1e9
-        by_clock, by_cpu = ratios(own, measured[yardstick, row.precision])
-        figures['of_matrix_product'] = row.flops * by_clock
-        figures['of_matrix_product_by_cpu'] = row.flops * by_cpu
-    in_float32 = measured.get((row.name, 'float32'))
-    if row.precision not in (None, 'float32') and in_float32 is not None:
-        figures['of_float32'], figures['of_float32_by_cpu'] = ratios(own, in_float32)
-    if row.baseline is not None:
+        summary['gflops_per_second'] = row.flops * statistics.median(rates) / 1e9
+        product = ratios(own, measured[yardstick, row.precision])
+        comparisons['of_matrix_product'] = tuple(row.flops * ratio for ratio in product)
+    if row.precision not in (None, 'float32') and (row.name, 'float32') in measured:
+        comparisons['of_float32'] = ratios(own, measured[row.name, 'float32'])
+    if row.baseline:
         key = _baseline_key(row, measured)
-        by_clock, by_cpu = ratios(own, measured[key])
-        figures |= {
-            'baseline': row.baseline,
-            'baseline_precision': key[1],
-            'of_baseline': by_clock,
-            'of_baseline_by_cpu': by_cpu,
-        }
+        summary['baseline'], summary['baseline_precision'] = key
+        comparisons['of_baseline'] = ratios(own, measured[key])
+    for name, (by_clock, by_cpu) in comparisons.items():
+        summary |= {name: by_clock, f'{name}_by_cpu': by_cpu}
     if own[0].waited is not None:
-        figures['waited'] = statistics.median(one.waited / one.seconds for one in own)
-    return figures
+        summary['waited'] = statistics.median((m.waited or 0) / m.seconds for m in own)
+    if own[0].peak_bytes:
+        summary['peak_mib'] = statistics.median(m.peak_bytes for m in own) / 2**20
+    return summary
 
 
-def _baseline_key(row, measured):
-    """Key of the row that this one is compared with.
-
-    It is of the same precision. Input has none, and has to keep up with the fastest.
-    """
+def _baseline_key(row: Row, measured: Measurements) -> tuple[str, str | None]:
+    """Returns the key of the baseline: the fastest for input, which has no precision."""
     if row.precision is not None:
         return row.baseline, row.precision
     keys = [key for key in measured if key[0] == row.baseline]
-    return max(keys, key=lambda key: median_rate(measured[key]))
+    return max(keys, key=lambda key: statistics.median(m.rate for m in measured[key]))
 
 
-def rate_cells(figures):
-    """The cells, by column, of what every table tells. In brackets: by CPU time, see `ratios`."""
-    cells = {'': figures['name'], 'precision': figures.get('precision', '')}
-    if 'images_per_second' in figures:
-        cells['images/s'] = f'{figures["images_per_second"]:.1f}'
-        cells['range'] = f'{figures["least"]:.1f}-{figures["most"]:.1f}'
-        cells['CPU ms'] = f'{figures["cpu_ms_per_image"]:.2f}'
-    cells['cores'] = f'{figures["cores_busy"]:.2f}'
-    if 'of_matrix_product' in figures:
-        cells['GFLOP/s'] = f'{figures["gflops_per_second"]:.1f}'
-        cells['of product'] = (
-            f'{figures["of_matrix_product"]:.1%} ({figures["of_matrix_product_by_cpu"]:.1%})'
-        )
-    if 'of_float32' in figures:
-        cells['of float32'] = f'{figures["of_float32"]:.2f} x ({figures["of_float32_by_cpu"]:.2f})'
-    return cells
-
-
-def format_table(summaries):
-    """The table of `benchmarks.throughput` for people."""
-    columns = ['', 'precision', 'images/s', 'range', 'CPU ms', 'cores', 'GFLOP/s', 'of product']
-    columns += ['of float32', 'waited', 'compared']
+def format_table(summaries: Sequence[dict[str, Any]]) -> str:
+    """Formats the results of `summarize` as a table; ratios by CPU time are in brackets."""
     lines = []
-    for figures in summaries:
-        cells = rate_cells(figures)
-        if 'waited' in figures:
-            cells['waited'] = f'{figures["waited"]:.1%}'
-        if 'baseline' in figures:
-            ratio = figures['of_baseline']
-            by_cpu = figures['of_baseline_by_cpu']
+    for summary in summaries:
+        cells = {'': summary['name']}
+        if 'precision' in summary:
+            cells['precision'] = summary['precision']
+        if 'images_per_second' in summary:
+            cells['images/s'] = f'{summary["images_per_second"]:.1f}'
+            cells['range'] = f'{summary["least"]:.1f}-{summary["most"]:.1f}'
+            cells['CPU ms'] = f'{summary["cpu_ms_per_image"]:.2f}'
+        cells['cores'] = f'{summary["cores_busy"]:.2f}'
+        if 'of_matrix_product' in summary:
+            ratio, by_cpu = summary['of_matrix_product'], summary['of_matrix_product_by_cpu']
+            cells['GFLOP/s'] = f'{summary["gflops_per_second"]:.1f}'
+            cells['of product'] = f'{ratio:.1%} ({by_cpu:.1%})'
+        if 'of_float32' in summary:
+            ratio, by_cpu = summary['of_float32'], summary['of_float32_by_cpu']
+            cells['of float32'] = f'{ratio:.2f} x ({by_cpu:.2f})'
+        if 'waited' in summary:
+            cells['waited'] = f'{summary["waited"]:.1%}'
+        if 'peak_mib' in summary:
+            cells['peak MiB'] = f'{summary["peak_mib"]:.0f}'
+        if 'baseline' in summary:
+            ratio, by_cpu = summary['of_baseline'], summary['of_baseline_by_cpu']
             shown = f'{ratio:.1%} ({by_cpu:.1%}) of' if ratio < 2 else f'{ratio:.1f} x'
-            cells['compared'] = f'{shown} {figures["baseline"]}'
-            if 'precision' not in figures and figures['baseline_precision'] != 'float32':
-                cells['compared'] += f' in {figures["baseline_precision"]}'
+            cells['compared'] = f'{shown} {summary["baseline"]}'
+            precision = summary['baseline_precision']
+            if 'precision' not in summary and precision not in (None, 'float32'):
+                cells['compared'] += f' in {precision}'
         lines.append(cells)
-    return align(columns, lines)
+    return tables.format_table(lines, COLUMNS, left=LEFT_ALIGNED)
 
 
-def format_networks(summaries):
-    """The table of rates of `benchmarks.networks` for people."""
-    columns = ['', 'precision', 'GFLOP', 'images/s', 'range', 'CPU ms', 'cores', 'GFLOP/s']
-    columns += ['of product', 'of float32']
-    lines = []
-    for figures in summaries:
-        cells = rate_cells(figures)
-        if 'gflop_per_image' in figures:
-            cells['GFLOP'] = f'{figures["gflop_per_image"]:.2f}'
-        lines.append(cells)
-    return align(columns, lines)
+def describe_cpu() -> dict[str, Any]:
+    """Returns the name of the CPU and the number of cores that this process may use."""
+    path = Path('/proc/cpuinfo')
+    names = re.findall(r'model name\s*: (.*)', path.read_text('utf-8') if path.exists() else '')
+    return {'cpu': names[0] if names else 'unknown CPU', 'cores': workers.available_cores()}
 
 
-def format_differences(summaries):
-    """The table of differences of `benchmarks.networks` for people; empty where there are none."""
-    lines = [
-        {
-            '': figures['name'],
-            'precision': figures['precision'],
-            'error': f'{found["relative_error"]:.2e}',
-            'worst image': f'{found["worst_relative_error"]:.2e}',
-            'same nearest': f'{found["same_nearest"]:.1%}',
-            'found': f'{found["found"]:.1%}',
-            'rounded images': f'{found["rounded_images"]:.2e}',
-        }
-        for figures in summaries
-        if (found := figures.get('differences'))
-    ]
-    return align(list(lines[0]), lines) if lines else ''
-
-
-def align(columns, lines):
-    """Text in columns under their names; a column that no line has anything for is left out.
-
-    Args:
-      columns: names.
-      lines: dictionaries of cells by column.
-    """
-    columns = [column for column in columns if any(line.get(column) for line in lines)]
-    cells = [columns, *([line.get(column, '') for column in columns] for line in lines)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    is_left = [column in LEFT_ALIGNED for column in columns]
-    return '\n'.join(
-        '  '.join(
-            cell.ljust(width) if left else cell.rjust(width)
-            for cell, width, left in zip(line, widths, is_left, strict=True)
-        ).rstrip()
-        for line in cells
-    )
-
-
-def describe_cpu():
-    """What the CPU is called, and how many cores this process may use: a dictionary."""
-    cpu = 'unknown CPU'
-    if os.path.exists('/proc/cpuinfo'):
-        with open('/proc/cpuinfo', encoding='utf-8') as file:
-            names = [line.split(':', 1)[1].strip() for line in file if line[:10] == 'model name']
-        cpu = names[0] if names else cpu
-    return {'cpu': cpu, 'cores': workers.available_cores()}
-
-
-def describe_machine(precisions):
-    """What the figures depend on besides the code: dictionary of strings, counts and lists."""
+def describe_machine(precisions: Sequence[str]) -> dict[str, Any]:
+    """Returns what the results of `benchmarks.throughput` depend on, apart from the code."""
     import tensorflow as tf
 
     from slim.learning.precision import has_fast_instructions
@@ -177,39 +115,32 @@ def describe_machine(precisions):
         tf.config.experimental.get_device_details(gpu).get('device_name', gpu.name)
         for gpu in tf.config.list_physical_devices('GPU')
     ]
-    return {
-        'tensorflow': tf.__version__,
-        **describe_cpu(),
-        'gpus': gpus,
-        'without_fast_instructions': [
-            precision for precision in precisions if not has_fast_instructions(precision)
-        ],
-    }
+    slow = [precision for precision in precisions if not has_fast_instructions(precision)]
+    cpu = describe_cpu()
+    return {'tensorflow': tf.__version__, **cpu, 'gpus': gpus, 'without_fast_instructions': slow}
 
 
-def format_machine(machine):
-    """The lines under a table, from the result of `describe_machine`."""
+def format_machine(machine: dict[str, Any]) -> str:
+    """Formats the result of `describe_machine` as the lines below a table."""
     lines = [
-        f'This CPU has no instructions for {precision}: its rates say nothing of one that has.'
+        f'This CPU has no instructions for {precision}; CPUs that have them are faster.'
         for precision in machine['without_fast_instructions']
     ]
-    lines.append(
-        f'TensorFlow {machine["tensorflow"]}, {machine["cpu"]}, {machine["cores"]} cores, '
-        f'{", ".join(machine["gpus"]) or "no GPU"}'
-    )
-    return '\n'.join(lines)
+    gpus = ', '.join(machine['gpus']) or 'no GPU'
+    cpu = f'{machine["cpu"]}, {machine["cores"]} cores'
+    return '\n'.join([*lines, f'TensorFlow {machine["tensorflow"]}, {cpu}, {gpus}'])
 
 
-def check_output(path):
-    """Raises a `UserError` if --output's file, or None, has no folder to be written to."""
+def check_output(path: str | None) -> None:
+    """Raises a `UserError` if the folder of --output does not exist."""
     if path and not os.path.isdir(os.path.dirname(os.path.abspath(path))):
         raise UserError(f'--output={path}: there is no such folder')
 
 
-def write_results(flags, machine, summaries):
-    """Writes the figures to --output as JSON, with all that they depend on, if it is given."""
+def write_results(flags: Any, machine: dict[str, Any], summaries: Sequence[dict]) -> None:
+    """Writes summaries, flags and machine to --output as JSON, if that is given."""
     if flags.output:
-        settings = {name: value for name, value in command_line.own_flags(flags).items()}
+        settings = command_line.own_flags(flags)
         del settings['output']
         results = {'machine': machine, 'settings': settings, 'rows': summaries}
         files.write_text(flags.output, json.dumps(results, indent=1) + '\n')

@@ -18,19 +18,22 @@ def test_small_run(tmp_path):
     sizes = ('--num_images=100', '--num_shards=2', '--repeats=1', '--times=2')
     result = run(*sizes, f'--output={output}', timeout=180)
     assert result.returncode == 0, result.stderr
-    loop, *converted = json.loads(output.read_text())['rows']
-    assert len(converted) == 4
-    for figures in (loop, *converted):
-        assert figures['images_per_second'] > 0 and figures['cpu_ms_per_image'] > 0
-        assert 10 < figures['peak_mib'] < 2000
-        assert figures['name'] in result.stdout
-    for figures in converted[:3]:
-        rate = figures['images_per_second'] / loop['images_per_second']
-        assert figures['of_loop'] == pytest.approx(rate)
+    rows = json.loads(output.read_text())['rows']
+    names = ['conversion, 1 worker', 'conversion, 2 workers']
+    names += ['convert_dataset.py, 2 workers, start-up included', 'the same, 200 images']
+    assert [summary['name'] for summary in rows] == names
+    for summary in rows:
+        assert summary['images_per_second'] > 0 and summary['cpu_ms_per_image'] > 0
+        assert 10 < summary['peak_mib'] < 2000
+        assert summary['name'] in result.stdout
+    for summary in rows[1:3]:
+        rate = summary['images_per_second'] / rows[0]['images_per_second']
+        assert summary['baseline'] == names[0]
+        assert summary['of_baseline'] == pytest.approx(rate)
 
 
 @pytest.mark.parametrize('flag', ['--num_workers=two', '--num_workers=1,0', '--num_workers='])
-def test_a_number_of_workers_that_is_none_gets_one_line(flag):
+def test_bad_number_of_workers(flag):
     result = run(flag)
     assert result.returncode == 1
     (line,) = result.stderr.splitlines()

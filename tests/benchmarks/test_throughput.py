@@ -14,7 +14,7 @@ import tensorflow as tf  # noqa: E402
 
 from benchmarks import report  # noqa: E402
 from benchmarks.flops import count_flops  # noqa: E402
-from benchmarks.measuring import Measured, Row, measure_rows  # noqa: E402
+from benchmarks.measuring import Measurement, Row, measure_rows  # noqa: E402
 from slim.learning.model import Model  # noqa: E402
 from slim.learning.precision import has_fast_instructions  # noqa: E402
 from slim.nets import nets_factory  # noqa: E402
@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 
 PRECISIONS = ('float32', 'bfloat16')
 
-# Name -> whether it has operations to count, its baseline, whether it can wait for input.
+# Name -> whether operations are counted, baseline, whether it can wait for input.
 COMPUTED = {
     'matrix product': (True, None, False),
     'network alone': (True, None, False),
@@ -41,7 +41,7 @@ INPUT = {
     'input of training, 1 thread': (False, 'last layer, step alone', False),
     'input of training, all threads': (False, 'last layer, step alone', False),
 }
-# The precisions of a line follow each other.
+# The precisions of a row follow each other.
 ROWS = {
     **{(name, precision): row for name, row in COMPUTED.items() for precision in PRECISIONS},
     **{(name, None): row for name, row in INPUT.items()},
@@ -71,34 +71,34 @@ def test_small_run(tmp_path):
     results = json.loads(output.read_text())
     assert results['settings']['batch_size'] == 4
     assert results['machine']['tensorflow'] == tf.__version__
-    rows = {(figures['name'], figures.get('precision')): figures for figures in results['rows']}
+    rows = {(summary['name'], summary.get('precision')): summary for summary in results['rows']}
     assert list(rows) == list(ROWS)
     for (name, precision), (is_counted, baseline, can_wait) in ROWS.items():
-        figures = rows[name, precision]
-        assert figures.get('baseline') == baseline
+        summary = rows[name, precision]
+        assert summary.get('baseline') == baseline
         if precision and baseline:
-            assert figures['baseline_precision'] == precision
-        assert ('waited' in figures) == can_wait
-        assert ('of_matrix_product' in figures) == is_counted
-        assert ('images_per_second' in figures) == (name != 'matrix product')
-        assert ('of_float32' in figures) == (precision == 'bfloat16')
-        waited = figures.pop('waited', 0)
+            assert summary['baseline_precision'] == precision
+        assert ('waited' in summary) == can_wait
+        assert ('of_matrix_product' in summary) == is_counted
+        assert ('images_per_second' in summary) == (name != 'matrix product')
+        assert ('of_float32' in summary) == (precision == 'bfloat16')
+        waited = summary.pop('waited', 0)
         assert 0 <= waited <= 1
-        numbers = [value for value in figures.values() if not isinstance(value, str)]
+        numbers = [value for value in summary.values() if not isinstance(value, str)]
         assert all(math.isfinite(number) and number > 0 for number in numbers), name
     for precision in PRECISIONS:
         # Against the product of the same precision: one round, so that the ratio is of two rates.
         product = rows['matrix product', precision]['gflops_per_second']
-        figures = rows['network alone', precision]
-        assert figures['of_matrix_product'] == pytest.approx(figures['gflops_per_second'] / product)
-    # As many operations, whatever they are computed in.
+        summary = rows['network alone', precision]
+        assert summary['of_matrix_product'] == pytest.approx(summary['gflops_per_second'] / product)
+    # The number of operations does not depend on the precision.
     operations = [
         rows['all layers, step alone', precision]['gflops_per_second']
         / rows['all layers, step alone', precision]['images_per_second']
         for precision in PRECISIONS
     ]
     assert operations[0] == pytest.approx(operations[1])
-    # The table says what the file says.
+    # Table and file agree.
     table = report.format_table(json.loads(output.read_text())['rows'])
     assert result.stdout.startswith(table + '\n')
     assert len(table.splitlines()) == 1 + len(ROWS)
@@ -108,7 +108,7 @@ def test_small_run(tmp_path):
     assert ('no instructions for bfloat16' in result.stdout) == is_slow
 
 
-def test_ratios_are_of_the_same_precision_and_round():
+def test_ratios_compare_the_same_precision_and_round():
     rates = {
         # A machine that is ten times slower in the second round.
         ('product', 'float32'): [100, 10],
@@ -119,25 +119,25 @@ def test_ratios_are_of_the_same_precision_and_round():
     }
 
     def row(key, **named):
-        # Every other round goes backwards, but each row is measured once in a round.
-        measured = iter([Measured(rate, 1.0, 0.5) for rate in rates[key]])
+        # Every other round runs backwards, but each row is measured once per round.
+        measured = iter([Measurement(rate, 1.0, 0.5) for rate in rates[key]])
         return Row(key[0], lambda: next(measured), precision=key[1], **named)
 
     rows = [row(key, flops=1) for key in list(rates)[:2]]
     rows += [row(key, flops=10) for key in list(rates)[2:4]]
     rows.append(row(('input', None), baseline='network'))
     measured = measure_rows(rows, 2)
-    figures = {row.key: report.summarize(row, measured, 'product') for row in rows}
-    assert figures['network', 'float32']['of_matrix_product'] == pytest.approx(0.8)
-    assert figures['network', 'bfloat16']['of_matrix_product'] == pytest.approx(0.4)
-    assert figures['network', 'bfloat16']['of_float32'] == pytest.approx(1.5)
-    assert figures['product', 'bfloat16']['of_float32_by_cpu'] == pytest.approx(3)
-    # Input has to keep up with the fastest.
-    assert figures['input', None]['baseline_precision'] == 'bfloat16'
-    assert figures['input', None]['of_baseline'] == pytest.approx(5)
-    table = report.format_table(figures.values())
+    summaries = {row.key: report.summarize(row, measured, 'product') for row in rows}
+    assert summaries['network', 'float32']['of_matrix_product'] == pytest.approx(0.8)
+    assert summaries['network', 'bfloat16']['of_matrix_product'] == pytest.approx(0.4)
+    assert summaries['network', 'bfloat16']['of_float32'] == pytest.approx(1.5)
+    assert summaries['product', 'bfloat16']['of_float32_by_cpu'] == pytest.approx(3)
+    # Input has to keep up with the fastest precision.
+    assert summaries['input', None]['baseline_precision'] == 'bfloat16'
+    assert summaries['input', None]['of_baseline'] == pytest.approx(5)
+    table = report.format_table(summaries.values())
     assert '5.0 x network in bfloat16' in table
-    assert 'waited' not in table  # Nothing did.
+    assert 'waited' not in table  # No row waits for input.
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_operations_of_a_convolution():
     assert count_flops(strided) == 2 * (3 * 4 * 8) * (3 * 3 * 3)
 
 
-def test_each_gradient_of_a_convolution_costs_what_it_costs():
+def test_gradients_of_a_convolution_cost_as_much_as_the_convolution():
     def gradients(images, filters, wanted):
         with tf.GradientTape() as tape:
             tape.watch([images, filters])
@@ -188,7 +188,7 @@ def test_each_gradient_of_a_convolution_costs_what_it_costs():
         assert count_flops(both) == (1 + wanted) * forward
 
 
-def test_what_no_output_needs_is_not_counted():
+def test_unused_operations_are_not_counted():
     def wasteful(left, right):
         tf.matmul(left, right)
         return left
@@ -196,7 +196,7 @@ def test_what_no_output_needs_is_not_counted():
     assert count_flops(traced(wasteful, [2, 3], [3, 5])) == 0
 
 
-def test_what_is_not_understood_is_refused():
+def test_unsupported_operations_raise():
     depthwise = traced(
         lambda x, w: tf.nn.depthwise_conv2d(x, w, [1, 1, 1, 1], 'SAME'), [1, 5, 5, 3], [3, 3, 3, 1]
     )
@@ -205,7 +205,7 @@ def test_what_is_not_understood_is_refused():
     unknown_size = traced(
         lambda x, w: tf.nn.conv2d(x, w, 1, 'SAME'), [1, None, None, 3], [1, 1, 3, 4]
     )
-    with pytest.raises(ValueError, match='not known'):
+    with pytest.raises(ValueError, match='not fully known'):
         count_flops(unknown_size)
 
 
@@ -213,5 +213,5 @@ def test_inception_v3_has_its_known_cost():
     network_fn = nets_factory.get_network_fn('inception_v3', 1000)
     model = Model(network_fn, 299, create_aux_logits=False)
     logits = traced(lambda images: model(images)[0], [None, 299, 299, 3])
-    # 5.7 billion multiplications and additions, the figure of Szegedy et al. and of every survey.
+    # 5.7 billion multiplications and additions, as stated by Szegedy et al. and by surveys.
     assert count_flops(logits) / 2 == pytest.approx(5.72e9, rel=0.01)

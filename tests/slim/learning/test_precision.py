@@ -8,14 +8,13 @@ import skimage.data
 import sklearn.datasets
 import tensorflow as tf
 
-from benchmarks.differences import differences
-from benchmarks.random_networks import randomize
 from slim import configs
 from slim.learning import precision
 from slim.learning.model import Model
 from slim.learning.train_step import TrainStep
 from slim.nets import nets_factory
 from tests.slim.learning import small_network
+from tests.slim.learning.feature_differences import differences, randomize
 
 PAPER = tuple(nets_factory.PAPER_NETWORKS)
 QUICK = ('inception_v3_se', 'resnet_v2_50')
