@@ -3,9 +3,10 @@
     python -m benchmarks.conversion --output=results.json
 
 The same JPEG files (about 400x500 pixels, crops of scikit-image's photographs) are converted from
-scratch in every round: by the function that convert_dataset.py calls, and by convert_dataset.py,
+scratch in every round: by a loop in one process that decodes each image in full with TensorFlow,
+by the function that convert_dataset.py calls (both without start-up), and by convert_dataset.py,
 start-up included. Then ten times as many files are converted, to compare the peaks of memory. It
-takes about a minute on 2 cores.
+takes about two minutes on 2 cores.
 """
 
 import contextlib
@@ -13,6 +14,7 @@ import functools
 import json
 import logging
 import os
+import pathlib
 import resource
 import subprocess
 import sys
@@ -25,8 +27,9 @@ from absl import flags
 from benchmarks import measuring, photographs, report
 from benchmarks.measuring import Measurement, Row, call_in_new_process
 from slim import command_line
-from slim.datasets import split_lists
+from slim.datasets import split_lists, tfrecord
 from slim.errors import UserError
+from slim.quiet_import import import_tensorflow
 
 command_line.group('Sizes')
 flags.DEFINE_integer('num_images', 3000, 'Number of JPEG files.', lower_bound=100)
@@ -78,6 +81,20 @@ def usage() -> tuple[float, int]:
     return cpu_seconds, 1024 * max(used.ru_maxrss for used in both)
 
 
+def convert_by_loop(folder: str) -> Measurement:
+    """Measures the obvious way: read, decode and write one image after the other."""
+    tf = import_tensorflow()
+    listed = split_lists.read_list(split_lists.list_path(folder, 'train'))
+    began, (cpu_began, _) = time.perf_counter(), usage()
+    with tf.io.TFRecordWriter(os.path.join(folder, 'loop')) as writer:
+        for image in listed:
+            encoded = tf.io.read_file(os.path.join(folder, image.path)).numpy()
+            height, width, _ = tf.io.decode_jpeg(encoded, channels=3).shape
+            writer.write(tfrecord.make_example(encoded, image.label, height, width))
+    seconds, (cpu_ended, peak) = time.perf_counter() - began, usage()
+    return Measurement(len(listed), seconds, cpu_ended - cpu_began, peak_bytes=peak)
+
+
 def convert_by_library(
     folder: str, num_images: int, num_shards: int, num_workers: int
 ) -> Measurement:
@@ -106,40 +123,32 @@ def convert_by_script(
         f'--num_shards={num_shards}',
         f'--num_workers={num_workers}',
     ]
-    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    began = time.perf_counter()
+    began, root = time.perf_counter(), pathlib.Path(__file__).parents[1]
     result = subprocess.run(command, check=True, capture_output=True, text=True, cwd=root)
     seconds = time.perf_counter() - began
-    cpu_seconds, peak = json.loads(result.stdout)
-    return Measurement(num_images, seconds, cpu_seconds, peak_bytes=peak * 1024)
-
-
-def worker_counts(texts: list[str]) -> list[int]:
-    """Returns the numbers in --num_workers; raises a `UserError` unless all are positive."""
-    if not texts or not all(text.isdecimal() and int(text) for text in texts):
-        raise UserError(f'--num_workers={",".join(texts)}: expected numbers from 1 up, as in 1,2')
-    return list(dict.fromkeys(int(text) for text in texts))
+    cpu_seconds, kibibytes = json.loads(result.stdout)
+    return Measurement(num_images, seconds, cpu_seconds, peak_bytes=kibibytes * 1024)
 
 
 def create_rows(folder: str, num_images: int, num_shards: int, counts: list[int]) -> list[Row]:
     """Returns the rows of a dataset; the last one is the script with the most workers."""
     arguments, most = (folder, num_images, num_shards), max(counts)
-    lines: list[Row] = []
+    loop = functools.partial(call_in_new_process, convert_by_loop, folder)
+    lines = [Row('loop: TensorFlow, 1 process', loop)]
     for count in counts:
         measure = functools.partial(call_in_new_process, convert_by_library, *arguments, count)
-        baseline = lines[0].name if lines else ''
-        lines.append(Row(_label('conversion', count), measure, baseline=baseline))
+        name = f'conversion, {count} worker{"s" * (count > 1)}'
+        lines.append(Row(name, measure, baseline=lines[0].name))
     measure = functools.partial(convert_by_script, *arguments, most)
-    name = _label('convert_dataset.py', most) + ', start-up included'
+    name = f'convert_dataset.py, {most} worker{"s" * (most > 1)}, start-up included'
     return [*lines, Row(name, measure, baseline=lines[0].name)]
 
 
-def _label(name: str, count: int) -> str:
-    return f'{name}, {count} worker{"s" * (count > 1)}'
-
-
 def main(flags: Any) -> None:
-    counts = worker_counts(flags.num_workers)
+    texts = flags.num_workers
+    if not texts or not all(text.isdecimal() and int(text) for text in texts):
+        raise UserError(f'--num_workers={",".join(texts)}: expected numbers from 1 up, as in 1,2')
+    counts = list(dict.fromkeys(map(int, texts)))
     report.check_output(flags.output)
     shards = flags.num_shards
     with tempfile.TemporaryDirectory() as parent:
@@ -149,14 +158,12 @@ def main(flags: Any) -> None:
         lines = create_rows(folder, flags.num_images + shards, shards, counts)
         os.sync()
         measured = measuring.measure_rows(lines, flags.repeats)
-        number = flags.times * flags.num_images
-        log.info('measuring %d images', number)
+        log.info('measuring %d images', number := flags.times * flags.num_images)
         arguments = write_more(folder, flags.times), number + shards, shards, max(counts)
         measure = functools.partial(convert_by_script, *arguments)
         lines.append(Row(f'the same, {number} images', measure))
         measured |= measuring.measure_rows(lines[-1:], 1)
-    summaries = [report.summarize(row, measured) for row in lines]
-    machine = report.describe_cpu()
+    summaries, machine = [report.summarize(row, measured) for row in lines], report.describe_cpu()
     print(report.format_table(summaries))
     growth = summaries[-1]['peak_mib'] / summaries[-2]['peak_mib'] - 1
     print(f'peak of memory with {flags.times} times the images: {growth:+.1%}')

@@ -31,9 +31,7 @@ def write_dataset(folder: str, num_images: int, num_validation: int, seed: int =
     photographs = []
     for name in NAMES:
         pixels = getattr(data, name)()
-        pixels = (
-            pixels[0] if isinstance(pixels, tuple) else pixels
-        )  # The left one of a stereo pair.
+        pixels = pixels[0] if isinstance(pixels, tuple) else pixels  # The left of a stereo pair.
         photographs.append(Image.fromarray(pixels))
         os.makedirs(os.path.join(folder, 'images', name))
     listed = []
@@ -58,5 +56,4 @@ def _random_crop(photograph: Image.Image, random: np.random.Generator) -> np.nda
     box = (left, top, left + width, top + height)
     crop = np.asarray(photograph.resize(size, Image.Resampling.BICUBIC, box=box))
     # Enlarged photographs are too smooth: real ones have noise, which makes JPEG files larger.
-    noisy = crop + random.normal(0, 3, crop.shape)
-    return np.clip(noisy, 0, 255).astype(np.uint8)
+    return np.clip(crop + random.normal(0, 3, crop.shape), 0, 255).astype(np.uint8)

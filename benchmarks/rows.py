@@ -80,11 +80,8 @@ def create_rows(
             'last layer': create_train_step(settings, dataset, LAST_LAYER, precision),
             'all layers': create_train_step(settings, dataset, None, precision),
         }
-        checkpoint = checkpoints.save(
-            os.path.join(folder, 'checkpoints', precision),
-            steps['last layer'].model.named_variables(),
-            0,
-        )
+        variables = steps['last layer'].model.named_variables()
+        checkpoint = checkpoints.save(os.path.join(folder, 'networks', precision), variables, 0)
         features = os.path.join(folder, 'features', precision)
         created = [matmul_row(matmul_size, min(settings.seconds, 1.0), precision)]
         created += inference_rows(settings, checkpoint, precision, dataset_folder, features)
