@@ -24,14 +24,12 @@ import gdown
 import pooch
 import requests
 import urllib3
-from tqdm import tqdm
 
 from slim import files
-from slim.datasets.archives import check_space, size_text
+from slim.datasets.archives import BLOCK, byte_bar, check_space, size_text
 from slim.datasets.download_index import File
 from slim.errors import UserError
 
-BLOCK = 1 << 16  # bytes
 TIMEOUT = (30, 60)  # seconds to connect, and between bytes
 PAUSES = (1, 4, 16)  # seconds before each retry of a download that receives nothing
 RESUMES = 'the same command resumes'
@@ -241,7 +239,7 @@ class _Download:
         if known.size is not None:
             check_space(self.folder, known.size - have, f'for the rest of {self.file.file}')
         with (
-            _progress_bar(self.file.file, known.size, have) as bar,
+            byte_bar(self.file.file, known.size, have) as bar,
             _report_full_disk(self.part),
             open(self.part, 'ab') as output,
         ):
@@ -292,13 +290,6 @@ def _report_full_disk(path: str) -> Iterator[None]:
             f'{path}: {os.strerror(error.errno)}; what has arrived is kept: make room, and '
             f'{RESUMES}'
         ) from error
-
-
-def _progress_bar(name: str, total: int | None, have: int = 0) -> tqdm:
-    """Returns a progress bar in bytes, shown only on a terminal."""
-    return tqdm(
-        total=total, initial=have, desc=name, unit='B', unit_scale=True, disable=None, leave=False
-    )
 
 
 def from_drive(
@@ -362,7 +353,7 @@ def _download_shared(file: File, output: str, retries: int) -> None:
             bar.total = total
         bar.update(have - bar.n)
 
-    with _progress_bar(file.file, None) as bar:
+    with byte_bar(file.file, None) as bar:
         try:
             gdown.download(
                 file.address,
