@@ -39,7 +39,7 @@ class File:
 
     @property
     def known_hash(self) -> str | None:
-        """Checksum in pooch's notation, 'md5:...' or 'sha256:...'."""
+        """Checksum with its algorithm, 'md5:...' or 'sha256:...'."""
         if self.sha256:
             return f'sha256:{self.sha256}'
         return f'md5:{self.md5}' if self.md5 else None
