@@ -1,5 +1,6 @@
 """Seven fine-grained datasets whose archives list their images in text or MATLAB files."""
 
+import functools
 import os
 from collections.abc import Mapping
 
@@ -28,7 +29,7 @@ def _table_per_image(path: str, images: Mapping[str, str]) -> dict[str, str]:
     return values
 
 
-def _read_caltech(root: str, has_unused_classes: bool) -> Listing:
+def _read_caltech(root: str, has_unused_classes: bool = False) -> Listing:
     """Reads four text files with one line per image or class.
 
     images.txt               <image id> <path below images/>
@@ -36,10 +37,8 @@ def _read_caltech(root: str, has_unused_classes: bool) -> Listing:
     train_test_split.txt     <image id> <1 for training, 0 for test>
     classes.txt              <class id> <class name>
 
-    Args:
-      root: folder that holds these files.
-      has_unused_classes: whether class ids are sparse and classes without an image get no label;
-        otherwise the ids must be 1, 2, 3, ...
+    If the layout `has_unused_classes`, class ids are sparse and classes without an image get no
+    label; otherwise the ids must be 1, 2, 3, ...
     """
     images_path, classes_path, splits_path, names_path = (
         os.path.join(root, name) for name in CALTECH_NEEDS[:4]
@@ -65,12 +64,10 @@ def _read_caltech(root: str, has_unused_classes: bool) -> Listing:
     labels = {class_id: label for label, class_id in enumerate(ids)}
     splits: dict[str, list[LabelledPath]] = {'1': [], '0': []}
     for image, image_path in images.items():
-        if is_train[image] not in splits:
-            raise UserError(
-                f'{splits_path}: image {image} has {is_train[image]!r}; expected 1 (train) or 0 '
-                '(test)'
-            )
-        splits[is_train[image]].append((f'images/{image_path}', labels[class_ids[image]]))
+        if (split := is_train[image]) not in splits:
+            expected = 'expected 1 (train) or 0 (test)'
+            raise UserError(f'{splits_path}: image {image} has {split!r}; {expected}')
+        splits[split].append((f'images/{image_path}', labels[class_ids[image]]))
     return listing(root, splits['1'], splits['0'], (class_names[class_id] for class_id in ids))
 
 
@@ -98,17 +95,16 @@ def _read_food(root: str) -> Listing:
     """Reads `meta/{train,test}.txt`: lines '<class>/<image>' such as 'apple_pie/1005649'."""
     classes = readers.names(os.path.join(root, 'meta/classes.txt'))
     labels = {name: label for label, name in enumerate(classes)}
-    train: list[LabelledPath] = []
-    test: list[LabelledPath] = []
-    for images, name in ((train, 'train.txt'), (test, 'test.txt')):
-        for location, image in readers.lines(os.path.join(root, 'meta', name)):
-            if '/' not in image:
-                raise UserError(
-                    f"{location}: {image!r} cannot be parsed; expected '<class>/<image>'"
-                )
-            label = _label_by_name(labels, image.split('/')[0], location, 'classes.txt')
+    splits: dict[str, list[LabelledPath]] = {'train': [], 'test': []}
+    for split, images in splits.items():
+        for location, image in readers.lines(os.path.join(root, f'meta/{split}.txt')):
+            name, slash, _ = image.partition('/')
+            if not slash:
+                expected = "expected '<class>/<image>'"
+                raise UserError(f'{location}: {image!r} cannot be parsed; {expected}')
+            label = _label_by_name(labels, name, location, 'classes.txt')
             images.append((f'images/{image}.jpg', label))
-    return listing(root, train, test, classes)
+    return listing(root, splits['train'], splits['test'], classes)
 
 
 def _label_by_id(class_id: int, num_classes: int, location: str) -> int:
@@ -148,10 +144,9 @@ def _read_car_annotations(path: str, folder: str, num_classes: int) -> list[Labe
 
 def _read_cars(root: str) -> Listing:
     names = readers.matlab_texts(os.path.join(root, 'devkit/cars_meta.mat'), 'class_names')
-    test_name = 'cars_test_annos_withlabels.mat'
     test_path = first_existing(
         root,
-        (test_name, f'devkit/{test_name}'),
+        ('cars_test_annos_withlabels.mat', 'devkit/cars_test_annos_withlabels.mat'),
         'the devkit does not contain the labels of the test images (cars_test_annos.mat); '
         'python download.py stanford_cars says where to get them',
     )
@@ -165,12 +160,11 @@ def _read_dog_list(path: str) -> list[LabelledPath]:
     class_ids = readers.matlab_numbers(path, 'labels')
     if len(files) != len(class_ids):
         raise UserError(f'{path} has {len(files)} images but {len(class_ids)} labels')
-    for file, class_id in zip(files, class_ids, strict=True):
+    images = list(zip(files, class_ids, strict=True))
+    for file, class_id in images:
         if class_id < 1:
             raise UserError(f'{path}, {file}: class {class_id} is not one of 1, 2, ...')
-    return [
-        (f'Images/{file}', class_id - 1) for file, class_id in zip(files, class_ids, strict=True)
-    ]
+    return [(f'Images/{file}', class_id - 1) for file, class_id in images]
 
 
 def _read_dogs(root: str) -> Listing:
@@ -191,13 +185,11 @@ def _read_dogs(root: str) -> Listing:
     return listing(root, train, test, (folders[label] for label in range(len(folders))))
 
 
-CUB_200 = Layout(
-    ('CUB_200_2011',), CALTECH_NEEDS, lambda root: _read_caltech(root, has_unused_classes=False)
-)
+CUB_200 = Layout(('CUB_200_2011',), CALTECH_NEEDS, _read_caltech)
 # 555 of the 1011 ids have images; the others are groups of species. The original code kept the
 # sparse ids as labels. Here labels are ranks of the ids that occur.
 NABIRDS = Layout(
-    ('nabirds',), CALTECH_NEEDS, lambda root: _read_caltech(root, has_unused_classes=True)
+    ('nabirds',), CALTECH_NEEDS, functools.partial(_read_caltech, has_unused_classes=True)
 )
 AIRCRAFT = Layout(
     ('fgvc-aircraft-2013b',),
