@@ -260,7 +260,6 @@ def _download(file: File, path: str) -> None:
     if known_hash is None:
         _record_hash(file, complete, folder)
     os.replace(complete, path)
-    _remove_entries(staging)
 
 
 def _download_first(file: File, staging: str, known_hash: str | None) -> str:

@@ -154,19 +154,17 @@ def close_pairs(
     """
     pairs = [(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.uint8))]
     # Buffers, because allocating memory takes longer than the arithmetic.
-    different = np.empty(ROWS * COLUMNS, np.uint64)
-    counts = np.empty(ROWS * COLUMNS, np.uint8)
+    different, counts = np.empty((ROWS, COLUMNS), np.uint64), np.empty((ROWS, COLUMNS), np.uint8)
     for top in range(0, len(first), ROWS):
         block = first[top : top + ROWS, None]
         for left in range(0, len(second), COLUMNS):
             columns = second[None, left : left + COLUMNS]
-            shape = len(block), columns.shape[1]
-            size = len(block) * columns.shape[1]
-            bits = np.bitwise_xor(block, columns, out=different[:size].reshape(shape))
-            distances = np.bitwise_count(bits, out=counts[:size].reshape(shape)).ravel()
-            close = np.flatnonzero(distances <= max_distance)
-            if len(close):
-                row, column = np.divmod(close, columns.shape[1])
+            used = np.s_[: len(block), : columns.shape[1]]
+            bits = np.bitwise_xor(block, columns, out=different[used])
+            distances = np.bitwise_count(bits, out=counts[used])
+            close = distances <= max_distance
+            if close.any():
+                row, column = np.nonzero(close)
                 pairs.append((top + row, left + column, distances[close]))
         if bar is not None:
             bar.update(len(block))
