@@ -216,10 +216,8 @@ def byte_bar(name: str, total: int | None, have: int = 0) -> tqdm:
 def size_text(count: float) -> str:
     """Formats a number of bytes.
 
-    >>> size_text(784530), size_text(502), size_text(186e9)
-    ('785 kB', '502 B', '186 GB')
-    >>> size_text(999_600), size_text(1_150_585_339)
-    ('1.00 MB', '1.15 GB')
+    >>> [size_text(count) for count in (784530, 502, 186e9, 999_600, 1_150_585_339)]
+    ['785 kB', '502 B', '186 GB', '1.00 MB', '1.15 GB']
     """
     for unit in ('B', 'kB', 'MB', 'GB'):
         if count < 999.5:
@@ -243,11 +241,8 @@ def merge(source: str, target: str) -> None:
     """Moves the contents of the folder `source` into the folder `target`; overwrites nothing.
 
     Folders that both have are merged; a file that both have is kept if it is the same. An
-    interrupted merge is completed by a second call.
-
-    Args:
-      source: folder on the same disk as `target`. It is empty or gone afterwards.
-      target: folder, which need not exist.
+    interrupted merge is completed by a second call. `source` must be on the same disk, and is empty
+    or gone afterwards; `target` need not exist.
 
     Raises:
       UserError: if a different file is in the way; nothing was moved then.

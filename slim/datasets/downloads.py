@@ -235,8 +235,7 @@ def _complete(file: File, path: str, keep_archives: bool) -> None:
 def _download(file: File, path: str) -> None:
     """Downloads a file to `path` once it is known to be the right one."""
     staging, folder = path + STAGING, os.path.dirname(path)
-    size = file.bytes or file.about
-    if size:
+    if size := file.bytes or file.about:
         have = sum(entry.stat().st_size for entry in _entries(staging) if entry.is_file())
         purpose = f'for {file.file}{" and its contents" if file.is_archive else ""}'
         check_space(staging, size * (2 if file.is_archive else 1) - have, purpose)

@@ -99,10 +99,8 @@ def file_hash(path: str, algorithm: str = 'sha256') -> str:
 def find_mistake(path: str, size: int | None, known_hash: str | None) -> str | None:
     """Returns the reason why a file cannot be the expected one, as a verb phrase, or None.
 
-    Args:
-      path: path of the file.
-      size: expected size in bytes; None matches every file.
-      known_hash: 'md5:...' or 'sha256:...'; None matches every file.
+    `size` is the expected one in bytes, `known_hash` is 'md5:...' or 'sha256:...'; None matches
+    every file.
     """
     if is_html(path):
         return WEB_PAGE
@@ -112,10 +110,8 @@ def find_mistake(path: str, size: int | None, known_hash: str | None) -> str | N
         algorithm, _, expected = known_hash.partition(':')
         actual = file_hash(path, algorithm)
         if actual != expected:
-            return (
-                f'is damaged or another file: its {algorithm} is {actual}, but the download index '
-                f'or downloads.json has {expected}'
-            )
+            known = f'but the download index or downloads.json has {expected}'
+            return f'is damaged or another file: its {algorithm} is {actual}, {known}'
     return None
 
 
@@ -139,16 +135,13 @@ def _checked(path: str, source: str, file: File, known_hash: str | None) -> str:
 
 
 def from_address(url: str, folder: str, file: File, known_hash: str | None) -> str:
-    """Downloads a file from a plain address.
+    """Downloads a file from a plain address; returns its path once size and checksum are right.
 
     Args:
       url: http or https address.
       folder: existing folder for this file alone; the part that an earlier run left is resumed.
       file: name and size of the file.
       known_hash: 'md5:...' or 'sha256:...'; None: only the size is checked.
-
-    Returns:
-      The path of the complete file, which has the checksum and size.
 
     Raises:
       Refused: for a web page, or another size or checksum.
@@ -287,10 +280,8 @@ def _report_full_disk(path: str) -> Iterator[None]:
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise
-        raise UserError(
-            f'{path}: {os.strerror(error.errno)}; what has arrived is kept: make room, and '
-            f'{RESUMES}'
-        ) from error
+        advice = f'what has arrived is kept: make room, and {RESUMES}'
+        raise UserError(f'{path}: {os.strerror(error.errno)}; {advice}') from error
 
 
 def from_drive(folder: str, file: File, known_hash: str | None) -> str:
@@ -319,9 +310,8 @@ def from_drive(folder: str, file: File, known_hash: str | None) -> str:
         # Its context is the site's message; the error itself adds advice to it.
         raise NotShared(f'{address} cannot be downloaded ({error.__context__ or error})') from error
     except (gdown.exceptions.DownloadError, requests.RequestException) as error:
-        raise UserError(
-            f'{address}: {_reason(error)}; what has arrived is kept, {RESUMES}'
-        ) from error
+        advice = f'what has arrived is kept, {RESUMES}'
+        raise UserError(f'{address}: {_reason(error)}; {advice}') from error
     return _checked(output, address, file, known_hash)
 
 

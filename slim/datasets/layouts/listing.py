@@ -80,19 +80,19 @@ def locate(name: str, layout: Layout, source: str) -> str:
     file and the folders.
     """
     folders = [source, *(os.path.join(source, top) for top in layout.tops)]
-    counts = [sum(_exists(folder, need) for need in layout.needs) for folder in folders]
+    missing = [[need for need in layout.needs if not _exists(folder, need)] for folder in folders]
+    fewest = min(missing, key=len)
     advice = (
         f'python download.py {name} downloads it or says where to get it; --source_dir names the '
         'folder where it is unpacked'
     )
-    if not any(counts):
+    if len(fewest) == len(layout.needs):
         raise UserError(
             f'{name}: {layout.needs[0]} is missing; searched {" and ".join(folders)}; {advice}'
         )
-    root = folders[counts.index(max(counts))]
-    for need in layout.needs:
-        if not _exists(root, need):
-            raise UserError(f'{os.path.join(root, need)} is missing; {advice}')
+    root = folders[missing.index(fewest)]
+    if fewest:
+        raise UserError(f'{os.path.join(root, fewest[0])} is missing; {advice}')
     return root
 
 
