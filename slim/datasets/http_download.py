@@ -289,12 +289,9 @@ def from_drive(folder: str, file: File, known_hash: str | None) -> str:
 
     The site gives neither a checksum nor an ETag, so that a change of the file between two runs is
     only detected by its size. Archives have checksums of their own, which are checked when they are
-    unpacked. Of `PAUSES`, only the number counts.
-
-    Arguments, result and errors are those of `from_address`, for a file with the field `drive`.
-
-    Raises:
-      NotShared: if the site does not let this program download the file.
+    unpacked. Of `PAUSES`, only the number counts. Arguments, result and errors are those of
+    `from_address`, for a file with the field `drive`; raises `NotShared`, too, if the site does not
+    let this program download the file.
     """
     address, output = file.address, os.path.join(folder, file.file)
     try:

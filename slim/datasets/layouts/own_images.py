@@ -69,26 +69,24 @@ class _ClassFolders(NamedTuple):
 def _read_class_folders(root: str, subfolder: str = '') -> _ClassFolders:
     """Reads the class folders in `root`/`subfolder`."""
     top = os.path.join(root, subfolder)
-    classes = _ClassFolders({}, [], [])
+    images, skipped, notes = classes = _ClassFolders({}, [], [])
     contents = readers.folder_contents(top)
     if contents.images:
-        classes.notes.append(
+        notes.append(
             f'{len(contents.images)} images in {top} are in no class folder: {contents.images[0]}'
         )
     for name in tqdm(contents.folders, 'reading', unit='folder', leave=False, disable=None):
         path = os.path.join(top, name)
         inside = readers.folder_contents(path)
         prefix = f'{subfolder}/{name}' if subfolder else name
-        classes.skipped.extend(f'{prefix}/{other}' for other in inside.others)
+        skipped.extend(f'{prefix}/{other}' for other in inside.others)
         if inside.folders:
             nested = os.path.join(path, inside.folders[0])
-            classes.notes.append(
-                f'{nested} is skipped: images must be directly in their class folder'
-            )
+            notes.append(f'{nested} is skipped: images must be directly in their class folder')
         if inside.images:
-            classes.images[name] = [f'{prefix}/{image}' for image in inside.images]
+            images[name] = [f'{prefix}/{image}' for image in inside.images]
         elif not inside.folders:
-            classes.notes.append(f'{path} is skipped: it holds no image')
+            notes.append(f'{path} is skipped: it holds no image')
     return classes
 
 
