@@ -17,9 +17,10 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from tqdm import tqdm
+from tqdm.utils import CallbackIOWrapper
 
 from slim.errors import UserError
 
@@ -45,11 +46,7 @@ class UnsafeArchive(UserError):
 
 
 def kind(path: str) -> str | None:
-    """Returns 'zip', 'tar' (compressed or not) or None, judging by the contents of a file.
-
-    Raises:
-      OSError: if it cannot be read.
-    """
+    """Returns 'zip', 'tar' (compressed or not) or None, judging by the contents of a file."""
     with open(path, 'rb') as file:
         # zipfile.is_zipfile also accepts a tar whose last entry is a zip.
         if file.read(4) in (b'PK\x03\x04', b'PK\x05\x06'):
@@ -105,8 +102,7 @@ def unpack(archive: str, folder: str, tars_to_folders: bool = False) -> None:
 def _relative(name: str, what: str) -> str:
     """Returns the path of an entry below the folder, '' for the folder itself.
 
-    Raises:
-      UnsafeArchive: if the path leaves the folder.
+    Raises `UnsafeArchive` if the path leaves the folder.
     """
     if '\0' in name or '\\' in name:
         raise UnsafeArchive(f'{what} {name!r} is not a path')
@@ -145,7 +141,7 @@ def _unpack_zip(archive: str, folder: str) -> None:
                 entries.append(entry)
         size = sum(entry.file_size for entry in entries)
         check_space(folder, size, f'to unpack {archive}')
-        with _progress_bar(size, archive) as bar:
+        with byte_bar(f'unpacking {os.path.basename(archive)}', size) as bar:
             for entry in entries:
                 file.extract(entry, folder)
                 bar.update(entry.file_size)
@@ -160,29 +156,23 @@ def _unpack_tar_file(archive: str, folder: str, tars_to_folders: bool) -> None:
     """Unpacks a tar file, compressed or not, into an existing folder."""
     size = os.path.getsize(archive)
     check_space(folder, size, f'at least to unpack {archive}')
-    with open(archive, 'rb') as file, _progress_bar(size, archive) as bar:
+    bar = byte_bar(f'unpacking {os.path.basename(archive)}', size)
+    with bar, open(archive, 'rb') as file:
         start = file.read(6)
         file.seek(0)
-        opened = (read(file) for magic, read in _COMPRESSIONS if start.startswith(magic))
+        counted = CallbackIOWrapper(bar.update, file)
+        opened = (read(counted) for magic, read in _COMPRESSIONS if start.startswith(magic))
         with (
-            next(opened, contextlib.nullcontext(file)) as stream,
+            next(opened, contextlib.nullcontext(counted)) as stream,
             tarfile.open(fileobj=stream, mode='r|', bufsize=BLOCK) as tar,
         ):
-            _unpack_tar(
-                tar, archive, folder, tars_to_folders, lambda: bar.update(file.tell() - bar.n)
-            )
+            _unpack_tar(tar, archive, folder, tars_to_folders)
             while stream.read(BLOCK):  # Up to the checksum at the end of the compressed data.
                 pass
 
 
-def _unpack_tar(
-    tar: tarfile.TarFile,
-    archive: str,
-    folder: str,
-    tars_to_folders: bool,
-    on_entry: Callable[[], object],
-) -> None:
-    """Unpacks an open tar stream into an existing folder; calls `on_entry` after each entry."""
+def _unpack_tar(tar: tarfile.TarFile, archive: str, folder: str, tars_to_folders: bool) -> None:
+    """Unpacks an open tar stream into an existing folder."""
     links: set[str] = set()
     for member in _members(tar):
         path = _relative(member.name, f'{archive}: the entry')
@@ -204,10 +194,9 @@ def _unpack_tar(
             inner_folder = os.path.join(folder, path.removesuffix('.tar'))
             os.makedirs(inner_folder)
             with tarfile.open(fileobj=tar.extractfile(member), mode='r|') as inner:
-                _unpack_tar(inner, f'{archive}: {path}', inner_folder, False, on_entry)
+                _unpack_tar(inner, f'{archive}: {path}', inner_folder, False)
         else:
             tar.extract(member, folder, filter='data')
-        on_entry()
 
 
 def _members(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
@@ -217,19 +206,18 @@ def _members(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
         tar.members = []  # type: ignore[attr-defined]  # Not in typeshed.
 
 
-def _progress_bar(total: int, archive: str) -> tqdm:
+def byte_bar(name: str, total: int | None, have: int = 0) -> tqdm:
     """Returns a progress bar in bytes, shown only on a terminal."""
-    name = f'unpacking {os.path.basename(archive)}'
-    return tqdm(total=total, desc=name, unit='B', unit_scale=True, disable=None, leave=False)
+    return tqdm(
+        desc=name, total=total, initial=have, unit='B', unit_scale=True, disable=None, leave=False
+    )
 
 
 def size_text(count: float) -> str:
     """Formats a number of bytes.
 
-    >>> size_text(784530), size_text(502), size_text(186e9)
-    ('785 kB', '502 B', '186 GB')
-    >>> size_text(999_600), size_text(1_150_585_339)
-    ('1.00 MB', '1.15 GB')
+    >>> [size_text(count) for count in (784530, 502, 186e9, 999_600, 1_150_585_339)]
+    ['785 kB', '502 B', '186 GB', '1.00 MB', '1.15 GB']
     """
     for unit in ('B', 'kB', 'MB', 'GB'):
         if count < 999.5:
@@ -253,11 +241,8 @@ def merge(source: str, target: str) -> None:
     """Moves the contents of the folder `source` into the folder `target`; overwrites nothing.
 
     Folders that both have are merged; a file that both have is kept if it is the same. An
-    interrupted merge is completed by a second call.
-
-    Args:
-      source: folder on the same disk as `target`. It is empty or gone afterwards.
-      target: folder, which need not exist.
+    interrupted merge is completed by a second call. `source` must be on the same disk, and is empty
+    or gone afterwards; `target` need not exist.
 
     Raises:
       UserError: if a different file is in the way; nothing was moved then.

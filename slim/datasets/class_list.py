@@ -11,15 +11,12 @@ from slim.errors import UserError, nearest
 
 
 def read(path: str, class_names: Sequence[str]) -> list[int]:
-    """Reads the classes to keep.
+    """Returns the labels of the classes to keep, in the order of the file that names them.
 
     Args:
       path: path of a file with one class name per line, or lines '<number>:<name>' as in
         labels.txt. The numbers are ignored: the order of the lines counts.
       class_names: class names of the dataset by label.
-
-    Returns:
-      Labels of the classes to keep, in the order of the file.
 
     Raises:
       UserError: if the file is empty, or a name is listed twice, unknown or ambiguous.

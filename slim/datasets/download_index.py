@@ -5,7 +5,7 @@ import re
 import tomllib
 import urllib.parse
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from slim.errors import UserError, nearest
@@ -39,7 +39,7 @@ class File:
 
     @property
     def known_hash(self) -> str | None:
-        """Checksum in pooch's notation, 'md5:...' or 'sha256:...'."""
+        """Checksum with its algorithm, 'md5:...' or 'sha256:...'."""
         if self.sha256:
             return f'sha256:{self.sha256}'
         return f'md5:{self.md5}' if self.md5 else None
@@ -71,16 +71,9 @@ class Item:
 
 
 def load_index(path: str | None = None) -> dict[str, Item]:
-    """Reads a download index.
+    """Reads a download index, a TOML file (None: the project's own), as items by name, in order.
 
-    Args:
-      path: path of a TOML file; None: the project's own.
-
-    Returns:
-      Items by name, in order.
-
-    Raises:
-      UserError: if the file is missing or not a download index; names the wrong entry.
+    Raises a `UserError` if the file is missing or not a download index; names the wrong entry.
     """
     path = path or INDEX_PATH
     try:
@@ -109,10 +102,10 @@ def _parse_item(name: str, table: object, location: str) -> Item:
 
 
 def _parse_file(entry: Mapping, location: str) -> File:
-    unknown = set(entry) - {field.name for field in fields(File)}
-    if unknown or not isinstance(entry.get('file'), str):
-        wrong = f'there is no {", ".join(sorted(unknown))}' if unknown else 'a file has no name'
-        raise UserError(f'{location}: {wrong}')
+    if unknown := set(entry) - {field.name for field in fields(File)}:
+        raise UserError(f'{location}: there is no {", ".join(sorted(unknown))}')
+    if not isinstance(entry.get('file'), str):
+        raise UserError(f'{location}: a file has no name')
     location = f'{location}: {entry["file"]}'
     values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in entry.items()}
     file = File(**values)
@@ -142,8 +135,7 @@ def _stays_inside(path: str) -> bool:
 def select(index: Mapping[str, Item], name: str) -> Item:
     """Returns the item of a name, or its one file for 'name/file'.
 
-    Raises:
-      UserError: if there is none; suggests similar names.
+    Raises a `UserError` if there is none; suggests similar names.
     """
     name, slash, file_name = name.partition('/')
     if name not in index:
@@ -154,4 +146,4 @@ def select(index: Mapping[str, Item], name: str) -> Item:
     files = {file.file: file for file in item.files}
     if file_name not in files:
         raise UserError(f'{name} has no file {file_name}{nearest(file_name, files)}')
-    return Item(item.name, item.what, item.folder, (files[file_name],))
+    return replace(item, files=(files[file_name],))

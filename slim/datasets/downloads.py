@@ -7,6 +7,7 @@ folder next to it, `<file>.download`, from which the same command resumes.
 
 import errno
 import glob
+import itertools
 import json
 import os
 import shutil
@@ -15,8 +16,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import pooch
 
 from slim import configs, files
 from slim.datasets import http_download
@@ -53,7 +52,6 @@ def fetch(
     index: Mapping[str, Item] | None = None,
     folders: Folders | None = None,
     keep_archives: bool = False,
-    pauses: Sequence[float] = http_download.PAUSES,
 ) -> str:
     """Downloads, checks and unpacks the files of an item that are not in place.
 
@@ -63,7 +61,6 @@ def fetch(
       folders: folders that the items' own folders are in.
       keep_archives: whether to keep unpacked archives. Archives that were not downloaded by this
         function are always kept.
-      pauses: seconds before each consecutive retry that receives nothing.
 
     Returns:
       The path of the file if the item is a single file that is not unpacked, the prefix of the
@@ -87,7 +84,7 @@ def fetch(
     for file in item.files:
         if file not in absent:
             try:
-                _fetch_file(file, folder, keep_archives, pauses)
+                _fetch_file(file, folder, keep_archives)
             except UserError as error:
                 errors.append(str(error))
     if errors:
@@ -101,9 +98,8 @@ def fetch(
 def state(file: File, folder: str) -> str:
     """Returns the state of a file according to the names in its folder; computes no checksum.
 
-    Returns:
-      HERE, MISSING, ARCHIVE (complete, but not unpacked), UNPACKED (but not moved into place), or
-      the size of what has arrived.
+    It is HERE, MISSING, ARCHIVE (complete, but not unpacked), UNPACKED (but not moved into place),
+    or the size of what has arrived.
     """
     path = os.path.join(folder, file.file)
     if os.path.isdir(_unpacked(path)):
@@ -158,19 +154,11 @@ def format_states(items: Sequence[Item], folders: Folders) -> str:
     rows = []
     for item in items:
         for file in item.files:
-            size = size_text(file.bytes) if file.bytes else '?'
-            if file.about and not file.bytes:
-                size = f'~{size_text(file.about)}'
+            known = file.bytes or file.about
+            size = f'{"" if file.bytes else "~"}{size_text(known)}' if known else '?'
             found = state(file, folders.path(item.folder))
-            rows.append(
-                {
-                    'name': item.name,
-                    'file': file.file,
-                    'size': size,
-                    'state': found,
-                    'from': file.source,
-                }
-            )
+            row = {'name': item.name, 'file': file.file, 'size': size, 'state': found}
+            rows.append({**row, 'from': file.source})
     here = sum(row['state'] == HERE for row in rows)
     return f'{format_table(rows)}\n{here} of {len(rows)} files are here'
 
@@ -178,8 +166,7 @@ def format_states(items: Sequence[Item], folders: Folders) -> str:
 def _read_records(folder: str) -> dict[str, dict[str, Any]]:
     """Reads the records of earlier downloads into a folder, by file.
 
-    Raises:
-      UserError: if they are damaged.
+    Raises a `UserError` if they are damaged.
     """
     path = os.path.join(folder, RECORDS)
     try:
@@ -206,7 +193,7 @@ def _record(folder: str, file: File, **facts: object) -> None:
     files.write_text(path, json.dumps(records, indent=2, sort_keys=True) + '\n')
 
 
-def _fetch_file(file: File, folder: str, keep_archives: bool, pauses: Sequence[float]) -> None:
+def _fetch_file(file: File, folder: str, keep_archives: bool) -> None:
     """Puts one file of an item in place."""
     path = os.path.join(folder, file.file)
     if state(file, folder) == HERE:
@@ -218,8 +205,8 @@ def _fetch_file(file: File, folder: str, keep_archives: bool, pauses: Sequence[f
         try:
             # Another process may have completed the file in the meantime, and removed the folder.
             if os.fstat(lock).st_nlink == 0 or state(file, folder) == HERE:
-                return _fetch_file(file, folder, keep_archives, pauses)
-            _complete(file, path, keep_archives, pauses)
+                return _fetch_file(file, folder, keep_archives)
+            _complete(file, path, keep_archives)
             _remove_entries(path + STAGING)
         finally:
             if not _entries(path + STAGING):  # Otherwise the same command resumes from them.
@@ -227,14 +214,14 @@ def _fetch_file(file: File, folder: str, keep_archives: bool, pauses: Sequence[f
     print(f'{file.file}: {"unpacked" if file.is_archive else "saved"} into {folder}', flush=True)
 
 
-def _complete(file: File, path: str, keep_archives: bool, pauses: Sequence[float]) -> None:
+def _complete(file: File, path: str, keep_archives: bool) -> None:
     """Downloads, checks, unpacks and moves into place, from the current state of the file on."""
     folder = os.path.dirname(path)
     found = state(file, folder)
     if found == ARCHIVE:
         _check_existing(file, path)
     elif found != UNPACKED:
-        _download(file, path, pauses)
+        _download(file, path)
     if not file.is_archive:
         return
     if found != UNPACKED:
@@ -245,11 +232,10 @@ def _complete(file: File, path: str, keep_archives: bool, pauses: Sequence[float
         os.remove(path)
 
 
-def _download(file: File, path: str, pauses: Sequence[float]) -> None:
+def _download(file: File, path: str) -> None:
     """Downloads a file to `path` once it is known to be the right one."""
     staging, folder = path + STAGING, os.path.dirname(path)
-    size = file.bytes or file.about
-    if size:
+    if size := file.bytes or file.about:
         have = sum(entry.stat().st_size for entry in _entries(staging) if entry.is_file())
         purpose = f'for {file.file}{" and its contents" if file.is_archive else ""}'
         check_space(staging, size * (2 if file.is_archive else 1) - have, purpose)
@@ -257,7 +243,7 @@ def _download(file: File, path: str, pauses: Sequence[float]) -> None:
     print(f'{file.file}: downloading{size_note} from {file.source}', flush=True)
     known_hash = _known_hash(file, folder)
     try:
-        complete = _download_first(file, staging, known_hash, pauses)
+        complete = _download_first(file, staging, known_hash)
         if file.is_archive and kind(complete) is None:
             raise http_download.Refused(f'{file.source}: refused: {file.file} is not an archive')
     except http_download.NotShared as error:
@@ -273,32 +259,26 @@ def _download(file: File, path: str, pauses: Sequence[float]) -> None:
     if known_hash is None:
         _record_hash(file, complete, folder)
     os.replace(complete, path)
-    _remove_entries(staging)
 
 
-def _download_first(
-    file: File, staging: str, known_hash: str | None, pauses: Sequence[float]
-) -> str:
+def _download_first(file: File, staging: str, known_hash: str | None) -> str:
     """Downloads a file from the first of its addresses that has it; returns its path."""
     if file.drive:
-        return http_download.from_drive(staging, file, known_hash, pauses)
-    for url, following in zip(file.urls, [*file.urls[1:], None], strict=True):
+        return http_download.from_drive(staging, file, known_hash)
+    for url, following in itertools.pairwise(file.urls):
         try:
-            return http_download.from_address(url, staging, file, known_hash, pauses)
+            return http_download.from_address(url, staging, file, known_hash)
         except UserError as error:
-            if following is None:
-                raise
             print(f'{error}; trying {following}', file=sys.stderr, flush=True)
             if isinstance(error, http_download.Refused):
                 _remove_entries(staging)
-    raise AssertionError(f'{file.file} has no address')
+    return http_download.from_address(file.urls[-1], staging, file, known_hash)
 
 
 def _check_existing(file: File, path: str) -> None:
     """Checks a file that was there before, without changing it.
 
-    Raises:
-      UserError: if it is a web page, or has a wrong size or checksum.
+    Raises a `UserError` if it is a web page, or has a wrong size or checksum.
     """
     folder = os.path.dirname(path)
     known_hash = _known_hash(file, folder)
@@ -317,7 +297,7 @@ def _known_hash(file: File, folder: str) -> str | None:
 
 def _record_hash(file: File, path: str, folder: str) -> None:
     """Records the checksum of a file whose checksum was not known."""
-    sha256 = pooch.file_hash(path)
+    sha256 = http_download.file_hash(path)
     _record(folder, file, sha256=sha256)
     print(
         f'{file.file}: its checksum is not known; recorded its SHA-256 {sha256} in '
@@ -355,10 +335,8 @@ def _unpack(file: File, path: str) -> None:
 def _checkpoint_files(path: str, checkpoint: str, contents: str) -> list[tuple[str, str]]:
     """Returns the files of the one checkpoint in an unpacked archive, with their new names.
 
-    The files of a checkpoint only share a prefix, so that it can be replaced.
-
-    Raises:
-      UserError: if there is not exactly one checkpoint; the archive is kept.
+    The files of a checkpoint only share a prefix, so that it can be replaced. Raises a `UserError`
+    if there is not exactly one checkpoint; the archive is kept.
     """
     paths = [
         os.path.join(folder, name)

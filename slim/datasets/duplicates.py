@@ -40,27 +40,18 @@ MIN_CONTRAST = 8  # of 255: the hash of a thumbnail with less is that of its noi
 # libjpeg decodes a large image at 1/2, 1/4 or 1/8 of its size as long as this side remains: twice
 # as fast for 400x500 pixels, and 0.2 bits different on average.
 DRAFT_SIDE = 128
+DECODING_ERRORS = OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error
 # Hashes compared at once: their distances take 1 MB, which fits into a core's cache.
 ROWS, COLUMNS = 32, 4096
 
 
 class Duplicate(NamedTuple):
-    """A pair of equal images; the fields are the columns of duplicates.csv.
+    """A pair of equal images; the fields are the columns of duplicates.csv."""
 
-    Attributes:
-      kind: 'identical' (bytes) or 'near' (perceptual hash).
-      distance: distance of the perceptual hashes in bits; 0 for identical images.
-      split: split of the image.
-      path: path of the image in its list.
-      other_dataset: dataset of the other image.
-      other_split: split of the other image.
-      other_path: path of the other image in its list.
-    """
-
-    kind: str
-    distance: int
+    kind: str  # 'identical' (bytes) or 'near' (perceptual hash)
+    distance: int  # between the perceptual hashes, in bits; 0 for identical images
     split: str
-    path: str
+    path: str  # in the list of the split
     other_dataset: str
     other_split: str
     other_path: str
@@ -68,19 +59,12 @@ class Duplicate(NamedTuple):
 
 @dataclass(frozen=True)
 class Report:
-    """Result of a search for duplicates.
-
-    Attributes:
-      duplicates: all pairs.
-      num_images: number of images compared.
-      flat: number of those with too little contrast for a perceptual hash.
-      unreadable: (path, reason) of images that could not be read or decoded.
-    """
+    """Result of a search for duplicates."""
 
     duplicates: Sequence[Duplicate]
-    num_images: int
-    flat: int
-    unreadable: Sequence[tuple[str, str]]
+    num_images: int  # images compared
+    flat: int  # those of them with too little contrast for a perceptual hash
+    unreadable: Sequence[tuple[str, str]]  # (path, reason), could not be read or decoded
 
 
 @dataclass(eq=False)
@@ -101,9 +85,8 @@ class _ImageList:
 def perceptual_hash(encoded: bytes) -> int | None:
     """Returns the perceptual hash of an image file, 64 bits; None if it has too little contrast.
 
-    Raises:
-      OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error,
-      Image.DecompressionBombError: if the image cannot be decoded, depending on the damage.
+    Raises one of `DECODING_ERRORS` or Image.DecompressionBombError, depending on the damage, if the
+    image cannot be decoded.
     """
     import imagehash  # Imported here so that only the workers wait for it.
 
@@ -130,23 +113,8 @@ def _fingerprint(task: tuple[str, bool]) -> tuple[bytes | None, int | None, str 
         return digest, perceptual_hash(encoded), None
     except Image.UnidentifiedImageError:
         return digest, None, 'not an image' if encoded else 'empty'
-    except (
-        OSError,
-        SyntaxError,
-        ValueError,
-        EOFError,
-        struct.error,
-        zlib.error,
-        Image.DecompressionBombError,
-    ) as error:
+    except (*DECODING_ERRORS, Image.DecompressionBombError) as error:
         return digest, None, getattr(error, 'strerror', None) or str(error)
-
-
-def _file_size(path: str) -> int:
-    try:
-        return os.path.getsize(path)
-    except OSError:
-        return -1
 
 
 def _read_lists(dataset_dir: str, name: str) -> list[_ImageList]:
@@ -156,8 +124,9 @@ def _read_lists(dataset_dir: str, name: str) -> list[_ImageList]:
     for split in split_lists.LIST_NAMES:
         images = split_lists.read_list(split_lists.list_path(folder, split))
         paths = list(dict.fromkeys(image.path for image in images))
-        sizes = np.array([_file_size(os.path.join(folder, path)) for path in paths], np.int64)
-        lists.append(_ImageList(name, split, folder, paths, sizes))
+        full = (os.path.join(folder, path) for path in paths)
+        sizes = [os.path.getsize(path) if os.path.isfile(path) else -1 for path in full]
+        lists.append(_ImageList(name, split, folder, paths, np.array(sizes, np.int64)))
     return lists
 
 
@@ -185,19 +154,17 @@ def close_pairs(
     """
     pairs = [(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.uint8))]
     # Buffers, because allocating memory takes longer than the arithmetic.
-    different = np.empty(ROWS * COLUMNS, np.uint64)
-    counts = np.empty(ROWS * COLUMNS, np.uint8)
+    different, counts = np.empty((ROWS, COLUMNS), np.uint64), np.empty((ROWS, COLUMNS), np.uint8)
     for top in range(0, len(first), ROWS):
         block = first[top : top + ROWS, None]
         for left in range(0, len(second), COLUMNS):
             columns = second[None, left : left + COLUMNS]
-            shape = len(block), columns.shape[1]
-            size = len(block) * columns.shape[1]
-            bits = np.bitwise_xor(block, columns, out=different[:size].reshape(shape))
-            distances = np.bitwise_count(bits, out=counts[:size].reshape(shape)).ravel()
-            close = np.flatnonzero(distances <= max_distance)
-            if len(close):
-                row, column = np.divmod(close, columns.shape[1])
+            used = np.s_[: len(block), : columns.shape[1]]
+            bits = np.bitwise_xor(block, columns, out=different[used])
+            distances = np.bitwise_count(bits, out=counts[used])
+            close = distances <= max_distance
+            if close.any():
+                row, column = np.nonzero(close)
                 pairs.append((top + row, left + column, distances[close]))
         if bar is not None:
             bar.update(len(block))
@@ -221,17 +188,10 @@ def _compare(
         by_digest[digest].append(other)
     for index, digest in first.digests.items():
         pairs.update(((index, other), ('identical', 0)) for other in by_digest.get(digest, ()))
+    lists = second.dataset, second.split
     return [
-        Duplicate(
-            kind,
-            distance,
-            first.split,
-            first.paths[index],
-            second.dataset,
-            second.split,
-            second.paths[other],
-        )
-        for (index, other), (kind, distance) in sorted(pairs.items())
+        Duplicate(*found, first.split, first.paths[index], *lists, second.paths[other])
+        for (index, other), found in sorted(pairs.items())
     ]
 
 
@@ -241,11 +201,11 @@ def find_duplicates(
     against: str | None = None,
     max_distance: int = PreparationConfig.max_distance,
     num_workers: int | None = PreparationConfig.num_workers,
-    progress: bool = True,
 ) -> Report:
     """Finds images that are in both lists of a dataset, or in another dataset's lists.
 
-    Reads every listed image once: 1 to 1.6 ms on one core for 400x500 pixels.
+    Reads every listed image once: 1 to 1.6 ms on one core for 400x500 pixels. Raises a `UserError`
+    if lists cannot be used, or a process that reads images was killed.
 
     Args:
       dataset_dir: folder that holds all datasets, such as ./data/.
@@ -253,10 +213,6 @@ def find_duplicates(
       against: name of another dataset; None compares the two lists of the dataset only.
       max_distance: largest distance of the perceptual hashes of near-identical images, in bits.
       num_workers: number of processes that read images; None: one per core.
-      progress: whether to show a progress bar on stderr, if that is a terminal.
-
-    Raises:
-      UserError: if lists cannot be used, or a process that reads images was killed.
     """
     if against == dataset_name:
         raise UserError(f'{dataset_name} is compared with itself anyway; name another dataset')
@@ -266,20 +222,14 @@ def find_duplicates(
         others = _read_lists(dataset_dir, against)
         compared += itertools.product(lists, others)
         lists += others
-    flat, unreadable = _add_fingerprints(lists, compared, num_workers, progress)
+    flat, unreadable = _add_fingerprints(lists, compared, num_workers)
     duplicates = []
     total = sum(len(first.hashes) for first, _ in compared)
-    with _progress_bar(total, 'comparing', progress) as bar:
+    with tqdm(None, 'comparing', total, unit='image', leave=False, disable=None) as bar:
         for first, second in compared:
             duplicates += _compare(first, second, max_distance, bar)
     num_images = sum(len(images.paths) for images in lists)
     return Report(tuple(duplicates), num_images, flat, tuple(unreadable))
-
-
-def _progress_bar(total: int, what: str, progress: bool) -> tqdm:
-    """Returns a progress bar that is shown only on a terminal and removed at the end."""
-    disable = None if progress else True
-    return tqdm(total=total, desc=what, unit='image', leave=False, disable=disable)
 
 
 def _tasks(
@@ -303,19 +253,18 @@ def _add_fingerprints(
     lists: Sequence[_ImageList],
     compared: Sequence[tuple[_ImageList, _ImageList]],
     num_workers: int | None,
-    progress: bool,
 ) -> tuple[int, list[tuple[str, str]]]:
     """Reads all images and adds their fingerprints to the lists.
 
-    Returns:
-      The number of flat images, and (path, reason) of unreadable ones.
+    Returns the number of flat images, and (path, reason) of unreadable ones.
     """
     flat, unreadable = 0, []
     tasks = (task[2:] for task in _tasks(lists, compared))
     num_workers = num_workers or workers.available_cores()
     mapped = workers.mapped(_fingerprint, tasks, num_workers, chunk_size=64)
     total = sum(len(images.paths) for images in lists)
-    with mapped as results, _progress_bar(total, 'reading', progress) as bar:
+    bar = tqdm(None, 'reading', total, unit='image', leave=False, disable=None)
+    with mapped as results, bar:
         for task, result in zip(_tasks(lists, compared), results, strict=True):
             images, index, path, _ = task
             digest, perceptual, error = result
@@ -368,7 +317,6 @@ def problems(report: Report, shown: int = 10) -> list[str]:
 def write_csv(path: str, duplicates: Iterable[Duplicate]) -> None:
     """Writes pairs atomically as CSV with the columns of `HEADER`.
 
-    Raises:
-      OSError: if the file cannot be written.
+    Raises an OSError if the file cannot be written.
     """
     files.write_csv(path, [HEADER, *duplicates])

@@ -6,34 +6,33 @@ killed process costs nothing but the rest of the download:
     part         the bytes so far
     known.json   properties of the complete file: address, size, ETag, date of the last change
 
-pooch computes checksums and gdown downloads from the file-sharing site. This module adds what they
-lack: resuming over several runs, and detecting a web page that is sent instead of a file.
+gdown downloads from the file-sharing site. This module adds what it lacks: resuming over several
+runs, and detecting a web page that is sent instead of a file.
 """
 
 import contextlib
 import errno
 import glob
+import hashlib
 import json
 import os
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import gdown
-import pooch
 import requests
 import urllib3
-from tqdm import tqdm
 
 from slim import files
-from slim.datasets.archives import check_space, size_text
+from slim.datasets.archives import BLOCK, byte_bar, check_space, size_text
 from slim.datasets.download_index import File
 from slim.errors import UserError
 
-BLOCK = 1 << 16  # bytes
 TIMEOUT = (30, 60)  # seconds to connect, and between bytes
-PAUSES = (1, 4, 16)  # seconds before each retry of a download that receives nothing
+PAUSES = (1, 4, 16)  # seconds before each consecutive retry that receives nothing
 RESUMES = 'the same command resumes'
 WEB_PAGE = (
     'is a web page; open the address in a browser: it may ask for a login, or the file may have '
@@ -91,13 +90,17 @@ def is_html(path: str) -> bool:
     return start.startswith((b'<!doctype html', b'<html'))
 
 
+def file_hash(path: str, algorithm: str = 'sha256') -> str:
+    """Returns the checksum of a file in hexadecimal digits."""
+    with open(path, 'rb') as file:
+        return hashlib.file_digest(file, algorithm).hexdigest()
+
+
 def find_mistake(path: str, size: int | None, known_hash: str | None) -> str | None:
     """Returns the reason why a file cannot be the expected one, as a verb phrase, or None.
 
-    Args:
-      path: path of the file.
-      size: expected size in bytes; None matches every file.
-      known_hash: 'md5:...' or 'sha256:...'; None matches every file.
+    `size` is the expected one in bytes, `known_hash` is 'md5:...' or 'sha256:...'; None matches
+    every file.
     """
     if is_html(path):
         return WEB_PAGE
@@ -105,12 +108,10 @@ def find_mistake(path: str, size: int | None, known_hash: str | None) -> str | N
         return mistake
     if known_hash is not None:
         algorithm, _, expected = known_hash.partition(':')
-        actual = pooch.file_hash(path, algorithm)
+        actual = file_hash(path, algorithm)
         if actual != expected:
-            return (
-                f'is damaged or another file: its {algorithm} is {actual}, but the download index '
-                f'or downloads.json has {expected}'
-            )
+            known = f'but the download index or downloads.json has {expected}'
+            return f'is damaged or another file: its {algorithm} is {actual}, {known}'
     return None
 
 
@@ -133,20 +134,14 @@ def _checked(path: str, source: str, file: File, known_hash: str | None) -> str:
     return path
 
 
-def from_address(
-    url: str, folder: str, file: File, known_hash: str | None, pauses: Sequence[float] = PAUSES
-) -> str:
-    """Downloads a file from a plain address.
+def from_address(url: str, folder: str, file: File, known_hash: str | None) -> str:
+    """Downloads a file from a plain address; returns its path once size and checksum are right.
 
     Args:
       url: http or https address.
       folder: existing folder for this file alone; the part that an earlier run left is resumed.
       file: name and size of the file.
       known_hash: 'md5:...' or 'sha256:...'; None: only the size is checked.
-      pauses: seconds before each consecutive retry that receives nothing.
-
-    Returns:
-      The path of the complete file, which has the checksum and size.
 
     Raises:
       Refused: for a web page, or another size or checksum.
@@ -154,7 +149,7 @@ def from_address(
         the disk is full; what has arrived is kept.
     """
     download = _Download(url, folder, file, known_hash is not None)
-    remaining = iter(pauses)
+    remaining = iter(PAUSES)
     while True:
         before = download.have()
         try:
@@ -164,7 +159,7 @@ def from_address(
             os.remove(download.part)  # Without a part, the whole file is requested.
         except _Broken:
             if download.have() > before:
-                remaining = iter(pauses)
+                remaining = iter(PAUSES)
             pause = next(remaining, None)
             # If nothing has ever arrived, the address or the network is wrong: waiting is no help.
             if pause is None or not download.have():
@@ -193,10 +188,8 @@ class _Download:
     def request(self) -> None:
         """Requests the missing bytes and appends them to the part.
 
-        Raises:
-          _Broken: if the connection breaks or the server is busy.
-          _Changed: if the part is useless.
-          UserError: for other errors.
+        Raises `_Broken` if the connection breaks or the server is busy, `_Changed` if the part is
+        useless, and a `UserError` for other errors.
         """
         known, have = _read_known(self.folder), self.have()
         # Without a checksum and a validator, a file that has changed could not be detected.
@@ -235,13 +228,12 @@ class _Download:
             known = _Known(self.url, total, headers.get('ETag'), headers.get('Last-Modified'))
             _refuse(self.url, _wrong_size(total, self.file.bytes))
             have = 0
-            with contextlib.suppress(FileNotFoundError):
-                os.remove(self.part)  # Before the properties of its file are replaced.
+            Path(self.part).unlink(missing_ok=True)  # Before its file's properties are replaced.
             _write_known(self.folder, known)
         if known.size is not None:
             check_space(self.folder, known.size - have, f'for the rest of {self.file.file}')
         with (
-            _progress_bar(self.file.file, known.size, have) as bar,
+            byte_bar(self.file.file, known.size, have) as bar,
             _report_full_disk(self.part),
             open(self.part, 'ab') as output,
         ):
@@ -269,7 +261,7 @@ def _continues(response: requests.Response, known: _Known, have: int) -> bool:
 
 def _reason(error: Exception) -> str:
     """Describes a connection error without the names of the library's objects."""
-    if isinstance(error, requests.exceptions.ConnectTimeout | requests.exceptions.ReadTimeout):
+    if isinstance(error, requests.Timeout):
         return 'the server does not answer'
     if isinstance(error, requests.HTTPError) and error.response is not None:
         return f'the server answers {error.response.status_code} {error.response.reason}'
@@ -288,67 +280,42 @@ def _report_full_disk(path: str) -> Iterator[None]:
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise
-        raise UserError(
-            f'{path}: {os.strerror(error.errno)}; what has arrived is kept: make room, and '
-            f'{RESUMES}'
-        ) from error
+        advice = f'what has arrived is kept: make room, and {RESUMES}'
+        raise UserError(f'{path}: {os.strerror(error.errno)}; {advice}') from error
 
 
-def _progress_bar(name: str, total: int | None, have: int = 0) -> tqdm:
-    """Returns a progress bar in bytes, shown only on a terminal."""
-    return tqdm(
-        total=total, initial=have, desc=name, unit='B', unit_scale=True, disable=None, leave=False
-    )
-
-
-def from_drive(
-    folder: str, file: File, known_hash: str | None, pauses: Sequence[float] = PAUSES
-) -> str:
+def from_drive(folder: str, file: File, known_hash: str | None) -> str:
     """Downloads a file from the file-sharing site.
 
     The site gives neither a checksum nor an ETag, so that a change of the file between two runs is
     only detected by its size. Archives have checksums of their own, which are checked when they are
-    unpacked.
-
-    Args:
-      folder, known_hash: as in `from_address`.
-      file: a file with the field `drive`.
-      pauses: as in `from_address`; only their number counts.
-
-    Returns:
-      The path of the complete file, which has the checksum and size.
-
-    Raises:
-      NotShared: if the site does not let this program download the file.
-      Refused, UserError: as in `from_address`.
+    unpacked. Of `PAUSES`, only the number counts. Arguments, result and errors are those of
+    `from_address`, for a file with the field `drive`; raises `NotShared`, too, if the site does not
+    let this program download the file.
     """
     address, output = file.address, os.path.join(folder, file.file)
     try:
         with _report_full_disk(output):
             try:
-                _download_shared(file, output, len(pauses))
+                _download_shared(file, output)
             except _Changed:
                 for part in glob.glob(glob.escape(output) + '*.part'):
                     os.remove(part)
-                with contextlib.suppress(FileNotFoundError):
-                    os.remove(os.path.join(folder, 'known.json'))
-                _download_shared(file, output, len(pauses))
+                Path(folder, 'known.json').unlink(missing_ok=True)
+                _download_shared(file, output)
     except gdown.exceptions.FileURLRetrievalError as error:
         # Its context is the site's message; the error itself adds advice to it.
         raise NotShared(f'{address} cannot be downloaded ({error.__context__ or error})') from error
     except (gdown.exceptions.DownloadError, requests.RequestException) as error:
-        raise UserError(
-            f'{address}: {_reason(error)}; what has arrived is kept, {RESUMES}'
-        ) from error
+        advice = f'what has arrived is kept, {RESUMES}'
+        raise UserError(f'{address}: {_reason(error)}; {advice}') from error
     return _checked(output, address, file, known_hash)
 
 
-def _download_shared(file: File, output: str, retries: int) -> None:
+def _download_shared(file: File, output: str) -> None:
     """Runs gdown, which keeps a part of its own beside `output`.
 
-    Raises:
-      _Changed: if the part is useless.
-      Refused: if the site announces a wrong size.
+    Raises `_Changed` if the part is useless, and `Refused` if the site announces a wrong size.
     """
     folder = os.path.dirname(output)
 
@@ -362,7 +329,7 @@ def _download_shared(file: File, output: str, retries: int) -> None:
             bar.total = total
         bar.update(have - bar.n)
 
-    with _progress_bar(file.file, None) as bar:
+    with byte_bar(file.file, None) as bar:
         try:
             gdown.download(
                 file.address,
@@ -371,7 +338,7 @@ def _download_shared(file: File, output: str, retries: int) -> None:
                 resume=True,
                 use_cookies=False,  # gdown would write them to the user's home.
                 timeout=TIMEOUT,
-                retries=retries,
+                retries=len(PAUSES),
                 progress=on_progress,
             )
         except gdown.exceptions.DownloadError as error:

@@ -1,6 +1,7 @@
 """Makes the lists of a dataset from an unpacked archive or from own images."""
 
 import dataclasses
+import functools
 import os
 import posixpath
 import shutil
@@ -27,21 +28,13 @@ ORDER = (
 
 @dataclass(frozen=True)
 class Prepared:
-    """Summary of a prepared dataset.
+    """Summary of a prepared dataset."""
 
-    Attributes:
-      source: folder that was read.
-      num_images: split name -> number of images.
-      skipped: files that are not images, relative to `source`.
-      kept: new names of earlier lists.
-      warnings: sentences for the user.
-    """
-
-    source: str
-    num_images: Mapping[str, int]
-    skipped: Sequence[str]
-    kept: Sequence[str]
-    warnings: Sequence[str]
+    source: str  # folder that was read
+    num_images: Mapping[str, int]  # by split name
+    skipped: Sequence[str]  # files that are not images, relative to `source`
+    kept: Sequence[str]  # new names of earlier lists
+    warnings: Sequence[str]  # sentences for the user
 
 
 def prepare(
@@ -127,15 +120,11 @@ def _relative_path(path: str, start: str) -> str | None:
 
 def _relative_to_dataset(
     images: listing.Listing, folder: str
-) -> tuple[listing.Listing, str, str | None]:
+) -> tuple[listing.Listing, str | None]:
     """Makes the paths of a listing relative to the dataset's folder.
 
-    Returns:
-      (listing, real path of its old root, path of the symbolic link to that root that the new paths
-      need or None).
-
-    Raises:
-      UserError: if the name of that link is taken.
+    Also returns the path of the symbolic link to the listing's root that the new paths need, or
+    None. Raises a `UserError` if the name of that link is taken.
     """
     # First as they are written, then with symbolic links resolved: either may contain a link.
     prefix = _relative_path(os.path.abspath(images.root), os.path.abspath(folder))
@@ -143,6 +132,7 @@ def _relative_to_dataset(
     if prefix is None:
         prefix = _relative_path(root, real_folder)
     inside = _relative_path(real_folder, root)
+    change: Callable[[str], str] = functools.partial(posixpath.join, prefix or '')
     link = None
     if prefix is None and inside is not None:
         # A link to a folder that holds the link itself would have no end.
@@ -153,8 +143,8 @@ def _relative_to_dataset(
                 f'{images.root} holds {folder}, but also images outside it, such as {outside}; '
                 '--source_dir must name another folder'
             )
-        return _map_paths(images, lambda path: posixpath.relpath(path, inside)), root, None
-    if prefix is None:
+        change = functools.partial(posixpath.relpath, start=inside)
+    elif prefix is None:
         prefix = os.path.basename(os.path.abspath(images.root))
         link = os.path.join(folder, prefix)
         if os.path.lexists(link) and os.path.realpath(link) != root:
@@ -162,19 +152,16 @@ def _relative_to_dataset(
                 f'{link} must become a link to {root}, but the name is taken; move it away, or '
                 'rename the folder of the images'
             )
-    return _map_paths(images, lambda path: posixpath.join(prefix, path)), root, link
-
-
-def _map_paths(images: listing.Listing, change: Callable[[str], str]) -> listing.Listing:
+        change = functools.partial(posixpath.join, prefix)
     splits = {
         split: tuple(image._replace(path=change(image.path)) for image in split_images)
         for split, split_images in images.images.items()
     }
-    return dataclasses.replace(images, images=splits)
+    return dataclasses.replace(images, images=splits), link
 
 
-def _write(folder: str, images: listing.Listing, root: str, link: str | None) -> list[str]:
-    """Writes the lists and the link to `root`; returns the new names of earlier lists.
+def _write(folder: str, images: listing.Listing, link: str | None) -> list[str]:
+    """Writes the lists and the link to their root; returns the new names of earlier lists.
 
     All three lists are complete on disk before the first gets its name. Three files cannot be
     renamed in one step, so an earlier train.txt is renamed before anything else changes and the new
@@ -189,7 +176,7 @@ def _write(folder: str, images: listing.Listing, root: str, link: str | None) ->
             split_lists.write_list(split_lists.list_path(staging, split), split_images)
         split_lists.write_labels(staging, images.class_names)
         if link is not None and not os.path.lexists(link):
-            os.symlink(root, link)
+            os.symlink(os.path.realpath(images.root), link)
         paths = {name: os.path.join(folder, name) for name in ORDER}
         if all(same_file(os.path.join(staging, name), path) for name, path in paths.items()):
             return []

@@ -1,8 +1,8 @@
 """How datasets lie on disk before they become lists: nine official archives, and own images.
 
 A row of `LAYOUTS` describes one archive: the folders it unpacks to, the files it needs, and the
-function that reads them into a `Listing`. To add an archive, write such a function in the module of
-its family and add a row here. `own_images` reads folders and CSV files of any other dataset.
+function that reads them into a `Listing`. To add an archive, write such a function and a row in the
+module of its family. `own_images` reads folders and CSV files of any other dataset.
 
     listing.py        layouts and listings; locates a layout and checks a listing
     fine_grained.py   CUB-200-2011, NABirds, FGVC-Aircraft, Food-101, Flowers-102, Stanford Cars and
@@ -18,13 +18,7 @@ from slim.datasets.layouts.listing import Layout, Listing
 
 # Keys are the names of `catalogue.CATALOGUE`.
 LAYOUTS = {
-    'cub_200': fine_grained.CUB_200,
-    'nabirds': fine_grained.NABIRDS,
-    'aircraft': fine_grained.AIRCRAFT,
-    'flower_102': fine_grained.FLOWER_102,
-    'food_101': fine_grained.FOOD_101,
-    'stanford_cars': fine_grained.STANFORD_CARS,
-    'stanford_dogs': fine_grained.STANFORD_DOGS,
+    **fine_grained.LAYOUTS,
     'ILSVRC2012': imagenet.ILSVRC2012,
     'inat2017': inaturalist.INAT2017,
 }

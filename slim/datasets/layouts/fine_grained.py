@@ -1,19 +1,24 @@
 """Seven fine-grained datasets whose archives list their images in text or MATLAB files."""
 
+import functools
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from slim.datasets.layouts import readers
 from slim.datasets.layouts.listing import LabelledPath, Layout, Listing, first_existing, listing
 from slim.errors import UserError
 
-CALTECH_NEEDS = (
-    'images.txt',
-    'image_class_labels.txt',
-    'train_test_split.txt',
-    'classes.txt',
-    'images/',
-)
+# Files that each reader below needs.
+CALTECH = ('images.txt', 'image_class_labels.txt', 'train_test_split.txt', 'classes.txt', 'images/')
+AIRCRAFT = 'data/variants.txt', 'data/images_variant_trainval.txt', 'data/images_variant_test.txt'
+FOOD = 'meta/classes.txt', 'meta/train.txt', 'meta/test.txt'
+FLOWERS = 'imagelabels.mat', 'setid.mat'
+CARS = 'devkit/cars_train_annos.mat', 'devkit/cars_meta.mat'
+DOGS = 'train_list.mat', 'test_list.mat'
+
+
+def _paths(root: str, names: Iterable[str]) -> list[str]:
+    return [os.path.join(root, name) for name in names]
 
 
 def _table_per_image(path: str, images: Mapping[str, str]) -> dict[str, str]:
@@ -28,7 +33,7 @@ def _table_per_image(path: str, images: Mapping[str, str]) -> dict[str, str]:
     return values
 
 
-def _read_caltech(root: str, has_unused_classes: bool) -> Listing:
+def _read_caltech(root: str, has_unused_classes: bool = False) -> Listing:
     """Reads four text files with one line per image or class.
 
     images.txt               <image id> <path below images/>
@@ -36,14 +41,10 @@ def _read_caltech(root: str, has_unused_classes: bool) -> Listing:
     train_test_split.txt     <image id> <1 for training, 0 for test>
     classes.txt              <class id> <class name>
 
-    Args:
-      root: folder that holds these files.
-      has_unused_classes: whether class ids are sparse and classes without an image get no label;
-        otherwise the ids must be 1, 2, 3, ...
+    If the layout `has_unused_classes`, class ids are sparse and classes without an image get no
+    label; otherwise the ids must be 1, 2, 3, ...
     """
-    images_path, classes_path, splits_path, names_path = (
-        os.path.join(root, name) for name in CALTECH_NEEDS[:4]
-    )
+    images_path, classes_path, splits_path, names_path = _paths(root, CALTECH[:4])
     images = readers.table(images_path)
     class_ids = {
         image: readers.whole_number(class_id, f'{classes_path}, image {image}')
@@ -65,12 +66,10 @@ def _read_caltech(root: str, has_unused_classes: bool) -> Listing:
     labels = {class_id: label for label, class_id in enumerate(ids)}
     splits: dict[str, list[LabelledPath]] = {'1': [], '0': []}
     for image, image_path in images.items():
-        if is_train[image] not in splits:
-            raise UserError(
-                f'{splits_path}: image {image} has {is_train[image]!r}; expected 1 (train) or 0 '
-                '(test)'
-            )
-        splits[is_train[image]].append((f'images/{image_path}', labels[class_ids[image]]))
+        if (split := is_train[image]) not in splits:
+            expected = 'expected 1 (train) or 0 (test)'
+            raise UserError(f'{splits_path}: image {image} has {split!r}; {expected}')
+        splits[split].append((f'images/{image_path}', labels[class_ids[image]]))
     return listing(root, splits['1'], splits['0'], (class_names[class_id] for class_id in ids))
 
 
@@ -82,31 +81,33 @@ def _label_by_name(labels: Mapping[str, int], name: str, location: str, classes:
 
 def _read_aircraft(root: str) -> Listing:
     """Reads `data/images_variant_*.txt`: lines '<image> <variant>' such as '0034309 F/A-18'."""
-    variants = readers.names(os.path.join(root, 'data/variants.txt'))
+    names_path, *list_paths = _paths(root, AIRCRAFT)
+    variants = readers.names(names_path)
     labels = {name: label for label, name in enumerate(variants)}
     train, test = (
         [
             (f'data/images/{image}.jpg', _label_by_name(labels, variant, location, 'variants.txt'))
-            for location, image, variant in readers.pairs(os.path.join(root, 'data', name))
+            for location, image, variant in readers.pairs(path)
         ]
-        for name in ('images_variant_trainval.txt', 'images_variant_test.txt')
+        for path in list_paths
     )
     return listing(root, train, test, variants)
 
 
 def _read_food(root: str) -> Listing:
     """Reads `meta/{train,test}.txt`: lines '<class>/<image>' such as 'apple_pie/1005649'."""
-    classes = readers.names(os.path.join(root, 'meta/classes.txt'))
+    names_path, *list_paths = _paths(root, FOOD)
+    classes = readers.names(names_path)
     labels = {name: label for label, name in enumerate(classes)}
     train: list[LabelledPath] = []
     test: list[LabelledPath] = []
-    for images, name in ((train, 'train.txt'), (test, 'test.txt')):
-        for location, image in readers.lines(os.path.join(root, 'meta', name)):
-            if '/' not in image:
-                raise UserError(
-                    f"{location}: {image!r} cannot be parsed; expected '<class>/<image>'"
-                )
-            label = _label_by_name(labels, image.split('/')[0], location, 'classes.txt')
+    for images, path in zip((train, test), list_paths, strict=True):
+        for location, image in readers.lines(path):
+            name, slash, _ = image.partition('/')
+            if not slash:
+                expected = "expected '<class>/<image>'"
+                raise UserError(f'{location}: {image!r} cannot be parsed; {expected}')
+            label = _label_by_name(labels, name, location, 'classes.txt')
             images.append((f'images/{image}.jpg', label))
     return listing(root, train, test, classes)
 
@@ -119,7 +120,7 @@ def _label_by_id(class_id: int, num_classes: int, location: str) -> int:
 
 def _read_flowers(root: str) -> Listing:
     """Reads imagelabels.mat: `labels[i - 1]` is the class of jpg/image_<i>.jpg, without a name."""
-    labels_path, splits_path = (os.path.join(root, name) for name in FLOWER_102.needs[:2])
+    labels_path, splits_path = _paths(root, FLOWERS)
     class_ids = readers.matlab_numbers(labels_path, 'labels')
     num_classes = max(class_ids, default=0)
     labels = [_label_by_id(class_id, num_classes, labels_path) for class_id in class_ids]
@@ -147,15 +148,14 @@ def _read_car_annotations(path: str, folder: str, num_classes: int) -> list[Labe
 
 
 def _read_cars(root: str) -> Listing:
-    names = readers.matlab_texts(os.path.join(root, 'devkit/cars_meta.mat'), 'class_names')
-    test_name = 'cars_test_annos_withlabels.mat'
+    train_path, names_path = _paths(root, CARS)
+    names = readers.matlab_texts(names_path, 'class_names')
     test_path = first_existing(
         root,
-        (test_name, f'devkit/{test_name}'),
+        ('cars_test_annos_withlabels.mat', 'devkit/cars_test_annos_withlabels.mat'),
         'the devkit does not contain the labels of the test images (cars_test_annos.mat); '
         'python download.py stanford_cars says where to get them',
     )
-    train_path = os.path.join(root, 'devkit/cars_train_annos.mat')
     train = _read_car_annotations(train_path, 'cars_train', len(names))
     return listing(root, train, _read_car_annotations(test_path, 'cars_test', len(names)), names)
 
@@ -165,17 +165,16 @@ def _read_dog_list(path: str) -> list[LabelledPath]:
     class_ids = readers.matlab_numbers(path, 'labels')
     if len(files) != len(class_ids):
         raise UserError(f'{path} has {len(files)} images but {len(class_ids)} labels')
-    for file, class_id in zip(files, class_ids, strict=True):
+    images = list(zip(files, class_ids, strict=True))
+    for file, class_id in images:
         if class_id < 1:
             raise UserError(f'{path}, {file}: class {class_id} is not one of 1, 2, ...')
-    return [
-        (f'Images/{file}', class_id - 1) for file, class_id in zip(files, class_ids, strict=True)
-    ]
+    return [(f'Images/{file}', class_id - 1) for file, class_id in images]
 
 
 def _read_dogs(root: str) -> Listing:
     """Reads train_list.mat and test_list.mat; class names are folders: 'n02085620-Chihuahua'."""
-    paths = [os.path.join(root, name) for name in STANFORD_DOGS.needs[:2]]
+    paths = _paths(root, DOGS)
     train, test = (_read_dog_list(path) for path in paths)
     location = ' and '.join(paths)
     folders: dict[int, str] = {}
@@ -191,35 +190,16 @@ def _read_dogs(root: str) -> Listing:
     return listing(root, train, test, (folders[label] for label in range(len(folders))))
 
 
-CUB_200 = Layout(
-    ('CUB_200_2011',), CALTECH_NEEDS, lambda root: _read_caltech(root, has_unused_classes=False)
-)
-# 555 of the 1011 ids have images; the others are groups of species. The original code kept the
-# sparse ids as labels. Here labels are ranks of the ids that occur.
-NABIRDS = Layout(
-    ('nabirds',), CALTECH_NEEDS, lambda root: _read_caltech(root, has_unused_classes=True)
-)
-AIRCRAFT = Layout(
-    ('fgvc-aircraft-2013b',),
-    (
-        'data/variants.txt',
-        'data/images_variant_trainval.txt',
-        'data/images_variant_test.txt',
-        'data/images/',
+LAYOUTS = {
+    'cub_200': Layout(('CUB_200_2011',), CALTECH, _read_caltech),
+    # 555 of the 1011 ids have images; the others are groups of species. The original code kept the
+    # sparse ids as labels. Here labels are ranks of the ids that occur.
+    'nabirds': Layout(
+        ('nabirds',), CALTECH, functools.partial(_read_caltech, has_unused_classes=True)
     ),
-    _read_aircraft,
-)
-FOOD_101 = Layout(
-    ('food-101',), ('meta/classes.txt', 'meta/train.txt', 'meta/test.txt', 'images/'), _read_food
-)
-FLOWER_102 = Layout(
-    ('flowers-102', '102flowers'), ('imagelabels.mat', 'setid.mat', 'jpg/'), _read_flowers
-)
-STANFORD_CARS = Layout(
-    ('stanford_cars',),
-    ('devkit/cars_train_annos.mat', 'devkit/cars_meta.mat', 'cars_train/', 'cars_test/'),
-    _read_cars,
-)
-STANFORD_DOGS = Layout(
-    ('stanford_dogs',), ('train_list.mat', 'test_list.mat', 'Images/'), _read_dogs
-)
+    'aircraft': Layout(('fgvc-aircraft-2013b',), (*AIRCRAFT, 'data/images/'), _read_aircraft),
+    'flower_102': Layout(('flowers-102', '102flowers'), (*FLOWERS, 'jpg/'), _read_flowers),
+    'food_101': Layout(('food-101',), (*FOOD, 'images/'), _read_food),
+    'stanford_cars': Layout(('stanford_cars',), (*CARS, 'cars_train/', 'cars_test/'), _read_cars),
+    'stanford_dogs': Layout(('stanford_dogs',), (*DOGS, 'Images/'), _read_dogs),
+}

@@ -51,10 +51,7 @@ def _read_class_folders(
 
 
 def _read_flat_val(
-    root: str,
-    names: Sequence[str],
-    synsets: Mapping[int, tuple[str, str]],
-    labels: Mapping[str, int],
+    root: str, names: Sequence[str], wnids: Mapping[int, str], labels: Mapping[str, int]
 ) -> list[LabelledPath]:
     """Returns the images of a flat val/: line n of the ground truth is the devkit id of image n."""
     path = _devkit_path(root, GROUND_TRUTH)
@@ -63,19 +60,17 @@ def _read_flat_val(
     ]
     images = []
     for name in names:
-        match = VAL_NAME.fullmatch(name)
-        if match is None:
+        if (match := VAL_NAME.fullmatch(name)) is None:
             raise UserError(
                 f'{os.path.join(root, "val", name)}: the name has no number; expected '
                 'ILSVRC2012_val_<8 digits>.JPEG'
             )
-        number = int(match.group(1))
-        if not 1 <= number <= len(ids):
+        if not 1 <= (number := int(match[1])) <= len(ids):
             raise UserError(f'{path} has {len(ids)} lines, but val/ holds {name}')
         location, class_id = ids[number - 1]
-        if class_id not in synsets:
+        if class_id not in wnids:
             raise UserError(f'{location}: id {class_id} is not one of the classes in meta.mat')
-        wnid = synsets[class_id][0]
+        wnid = wnids[class_id]
         if wnid not in labels:
             raise UserError(f'{location}: class {wnid} of {name} has no folder in train/')
         images.append((f'val/{name}', labels[wnid]))
@@ -101,7 +96,8 @@ def _read(root: str) -> Listing:
     synsets: dict[int, tuple[str, str]] = {}
     if val.images:
         synsets = _read_synsets(root)
-        val_images = _read_flat_val(root, val.images, synsets, labels)
+        wnids = {class_id: wnid for class_id, (wnid, _) in synsets.items()}
+        val_images = _read_flat_val(root, val.images, wnids, labels)
         skipped += [f'val/{name}' for name in val.others]
         if val.folders:
             raise UserError(
@@ -112,10 +108,9 @@ def _read(root: str) -> Listing:
         val_images, others = _read_class_folders(root, 'val', val.folders, labels)
         skipped += others
     words = dict(synsets.values())
-    for name in ('LOC_synset_mapping.txt', 'synset_words.txt'):
-        if os.path.isfile(path := os.path.join(root, name)):
-            words = readers.table(path)
-            break
+    paths = (os.path.join(root, name) for name in ('LOC_synset_mapping.txt', 'synset_words.txt'))
+    if path := next(filter(os.path.isfile, paths), None):
+        words = readers.table(path)
     names = (f'{wnid} {words[wnid]}' if wnid in words else wnid for wnid in labels)
     return listing(root, train_images, val_images, names, skipped)
 

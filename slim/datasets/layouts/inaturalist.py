@@ -108,8 +108,7 @@ def read(root: str, minival_path: str) -> Listing:
 def _read_official(root: str) -> Listing:
     """Reads the dataset with the paper's list, which is downloaded to the repository if missing.
 
-    Raises:
-      UserError: as `read`, or if the list cannot be downloaded, or is another file.
+    Raises a `UserError` as `read`, or if the list cannot be downloaded, or is another file.
     """
     from slim.datasets import downloads
 

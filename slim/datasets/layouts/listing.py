@@ -1,5 +1,6 @@
 """Layouts of datasets on disk, and the listings that result from reading them."""
 
+import functools
 import os
 import posixpath
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -75,51 +76,41 @@ def _exists(folder: str, need: str) -> bool:
 def locate(name: str, layout: Layout, source: str) -> str:
     """Returns the folder in which a layout begins: `source`, or a top folder of the archive in it.
 
-    Args:
-      name: name of the dataset, for messages.
-      layout: layout of the dataset.
-      source: folder to search.
-
-    Raises:
-      UserError: if the layout is in neither, or incomplete; names the file and the folders.
+    Raises a `UserError` if the layout of the dataset `name` is in neither, or incomplete; names the
+    file and the folders.
     """
     folders = [source, *(os.path.join(source, top) for top in layout.tops)]
-    counts = [sum(_exists(folder, need) for need in layout.needs) for folder in folders]
+    missing = [[need for need in layout.needs if not _exists(folder, need)] for folder in folders]
+    fewest = min(missing, key=len)
     advice = (
         f'python download.py {name} downloads it or says where to get it; --source_dir names the '
         'folder where it is unpacked'
     )
-    if not any(counts):
+    if len(fewest) == len(layout.needs):
         raise UserError(
             f'{name}: {layout.needs[0]} is missing; searched {" and ".join(folders)}; {advice}'
         )
-    root = folders[counts.index(max(counts))]
-    for need in layout.needs:
-        if not _exists(root, need):
-            raise UserError(f'{os.path.join(root, need)} is missing; {advice}')
+    root = folders[missing.index(fewest)]
+    if fewest:
+        raise UserError(f'{os.path.join(root, fewest[0])} is missing; {advice}')
     return root
 
 
 def first_existing(root: str, candidates: Sequence[str], advice: str) -> str:
     """Returns the path of the first candidate below `root` that is a file.
 
-    Raises:
-      UserError: if none is; names all of them and ends with `advice`.
+    Raises a `UserError` if none is; names all of them and ends with `advice`.
     """
     paths = [os.path.join(root, candidate) for candidate in candidates]
-    for path in paths:
-        if os.path.isfile(path):
-            return path
+    if path := next(filter(os.path.isfile, paths), None):
+        return path
     raise UserError(
         f'{os.path.basename(paths[0])} is missing; searched for {" and ".join(paths)}; {advice}'
     )
 
 
 def check(found: Listing) -> list[str]:
-    """Checks a listing.
-
-    Returns:
-      Warnings, one sentence each: missing images, classes without a training image.
+    """Checks a listing; returns warnings of missing images and of classes without training image.
 
     Raises:
       UserError: if a split is empty, all images are missing, a path is listed twice or leaves the
@@ -170,13 +161,12 @@ def _check_text(root: str, what: str, text: str) -> None:
 
 def _missing_files(root: str, paths: Iterable[str]) -> list[str]:
     """Returns the missing files; reads whole folders, much faster than a check of each file."""
-    folders: dict[str, set[str]] = {}
-    missing = []
-    for path in paths:
-        folder, name = posixpath.split(path)
-        if folder not in folders:
-            full = os.path.join(root, folder)
-            folders[folder] = set(os.listdir(full)) if os.path.isdir(full) else set()
-        if name not in folders[folder]:
-            missing.append(path)
-    return missing
+
+    @functools.cache
+    def names(folder: str) -> set[str]:
+        full = os.path.join(root, folder)
+        return set(os.listdir(full)) if os.path.isdir(full) else set()
+
+    return [
+        path for path in paths if posixpath.basename(path) not in names(posixpath.dirname(path))
+    ]

@@ -1,5 +1,6 @@
 """Own images in any dataset without an official layout: one folder per class, or a CSV file."""
 
+import bisect
 import csv
 import hashlib
 import os
@@ -17,7 +18,7 @@ VALIDATION_FOLDERS = ('val', 'validation')
 # Names of columns in the header of a CSV file.
 PATH_COLUMNS = ('path', 'file', 'filename', 'file_name', 'filepath', 'image', 'image_path')
 LABEL_COLUMNS = ('label', 'class', 'class_name', 'category', 'species')
-SPLIT_COLUMN = 'split'
+SPLIT_COLUMNS = ('split',)
 SPLITS = {'train': 0, 'val': 1, 'valid': 1, 'validation': 1}
 EXPECTED_COLUMNS = 'expected path,label or path,label,split'
 
@@ -29,15 +30,12 @@ def stratified_split(
 
     A class of two or more images has at least one in each split; a single image is for training. A
     hash of seed and path decides, so that the choice depends neither on the order of the images nor
-    on other classes.
+    on other classes. Both splits, training first, are in the order of `images`.
 
     Args:
       images: (path, label) of each image.
       validation_share: fraction between 0 and 1.
       seed: random seed.
-
-    Returns:
-      (training images, validation images), each in the order of `images`.
 
     >>> images = [(f'{number}.jpg', number % 2) for number in range(20)]
     >>> train, validation = stratified_split(images, validation_share=0.2, seed=0)
@@ -71,41 +69,38 @@ class _ClassFolders(NamedTuple):
 def _read_class_folders(root: str, subfolder: str = '') -> _ClassFolders:
     """Reads the class folders in `root`/`subfolder`."""
     top = os.path.join(root, subfolder)
-    classes = _ClassFolders({}, [], [])
+    images, skipped, notes = classes = _ClassFolders({}, [], [])
     contents = readers.folder_contents(top)
     if contents.images:
-        classes.notes.append(
+        notes.append(
             f'{len(contents.images)} images in {top} are in no class folder: {contents.images[0]}'
         )
     for name in tqdm(contents.folders, 'reading', unit='folder', leave=False, disable=None):
         path = os.path.join(top, name)
         inside = readers.folder_contents(path)
         prefix = f'{subfolder}/{name}' if subfolder else name
-        classes.skipped.extend(f'{prefix}/{other}' for other in inside.others)
+        skipped.extend(f'{prefix}/{other}' for other in inside.others)
         if inside.folders:
             nested = os.path.join(path, inside.folders[0])
-            classes.notes.append(
-                f'{nested} is skipped: images must be directly in their class folder'
-            )
+            notes.append(f'{nested} is skipped: images must be directly in their class folder')
         if inside.images:
-            classes.images[name] = [f'{prefix}/{image}' for image in inside.images]
+            images[name] = [f'{prefix}/{image}' for image in inside.images]
         elif not inside.folders:
-            classes.notes.append(f'{path} is skipped: it holds no image')
+            notes.append(f'{path} is skipped: it holds no image')
     return classes
 
 
 def _top_folder(source: str) -> str:
     """Descends into folders that are the only one, such as an archive's top folder or images/."""
-    while True:
-        contents = readers.folder_contents(source)
-        if len(contents.folders) != 1 or contents.images:
-            return source
-        [name] = contents.folders
-        subfolder = os.path.join(source, name)
-        is_class_folder = not readers.folder_contents(subfolder).folders
-        if name in ('train', *VALIDATION_FOLDERS) or is_class_folder:
-            return source
-        source = subfolder
+    contents = readers.folder_contents(source)
+    if len(contents.folders) != 1 or contents.images:
+        return source
+    [name] = contents.folders
+    subfolder = os.path.join(source, name)
+    is_class_folder = not readers.folder_contents(subfolder).folders
+    if name in ('train', *VALIDATION_FOLDERS) or is_class_folder:
+        return source
+    return _top_folder(subfolder)
 
 
 def read_folders(source: str, validation_share: float, seed: int) -> Listing:
@@ -162,11 +157,11 @@ class _Row(NamedTuple):
 def _parse_header(fields: Sequence[str]) -> tuple[int, int, int | None] | None:
     """Returns the columns of path, label and split; None if the fields are not a header."""
     header = [name.strip().lower() for name in fields]
-    path = next((header.index(name) for name in PATH_COLUMNS if name in header), None)
-    label = next((header.index(name) for name in LABEL_COLUMNS if name in header), None)
-    if path is None or label is None:
-        return None
-    return path, label, header.index(SPLIT_COLUMN) if SPLIT_COLUMN in header else None
+    path, label, split = (
+        next((header.index(name) for name in names if name in header), None)
+        for names in (PATH_COLUMNS, LABEL_COLUMNS, SPLIT_COLUMNS)
+    )
+    return None if path is None or label is None else (path, label, split)
 
 
 def _numbered_rows(csv_path: str) -> list[tuple[str, list[str]]]:
@@ -218,9 +213,8 @@ def _assign_labels(rows: Sequence[_Row]) -> tuple[dict[str, int], list[str], lis
     texts = sorted({row.label for row in rows})
     if not all(re.fullmatch('[0-9]{1,18}', text) for text in texts):
         return {text: label for label, text in enumerate(texts)}, texts, []
-    numbers = sorted({int(text) for text in texts})
-    ranks = {number: rank for rank, number in enumerate(numbers)}
-    labels = {text: ranks[int(text)] for text in texts}
+    numbers = sorted(set(map(int, texts)))
+    labels = {text: bisect.bisect_left(numbers, int(text)) for text in texts}
     notes = []
     if numbers != list(range(len(numbers))):
         notes.append(

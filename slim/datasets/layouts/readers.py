@@ -1,5 +1,6 @@
 """Reads the text files, MATLAB files and folders of images that datasets consist of."""
 
+import contextlib
 import os
 import re
 import zlib
@@ -20,8 +21,7 @@ IGNORED_FOLDERS = frozenset({'__MACOSX', '@eaDir', 'lost+found', 'System Volume 
 def lines(path: str) -> Iterator[tuple[str, str]]:
     """Yields the non-blank lines of a UTF-8 file as (location for messages, text).
 
-    Raises:
-      UserError: if a line is not UTF-8.
+    Raises a `UserError` if a line is not UTF-8.
     """
     with open(path, 'rb') as file:
         for number, line in enumerate(file, 1):
@@ -38,8 +38,7 @@ def lines(path: str) -> Iterator[tuple[str, str]]:
 def pairs(path: str) -> Iterator[tuple[str, str, str]]:
     """Yields the lines '<key> <value>' of a file as (location, key, value); values may hold spaces.
 
-    Raises:
-      UserError: if a line has no value.
+    Raises a `UserError` if a line has no value.
     """
     for location, text in lines(path):
         key, _, value = text.partition(' ')
@@ -51,8 +50,7 @@ def pairs(path: str) -> Iterator[tuple[str, str, str]]:
 def table(path: str) -> dict[str, str]:
     """Returns the values of the lines '<key> <value>' of a file by key, in order.
 
-    Raises:
-      UserError: if a line has no value or repeats a key.
+    Raises a `UserError` if a line has no value or repeats a key.
     """
     values: dict[str, str] = {}
     for location, key, value in pairs(path):
@@ -65,8 +63,7 @@ def table(path: str) -> dict[str, str]:
 def names(path: str) -> list[str]:
     """Returns the lines of a file of unique names.
 
-    Raises:
-      UserError: if the file is empty or repeats a name.
+    Raises a `UserError` if the file is empty or repeats a name.
     """
     found: dict[str, None] = {}
     for location, name in lines(path):
@@ -81,17 +78,13 @@ def names(path: str) -> list[str]:
 def whole_number(value: Any, location: str) -> int:
     """Converts digits, or a number from a MATLAB file (mostly float64), to an int.
 
-    Raises:
-      UserError: if `value` is not a whole number, or is text that is not a non-negative one.
+    Raises a `UserError` if `value` is not a whole number, or is text but not a non-negative one.
     """
-    try:
-        if not isinstance(value, str) and int(value) == value:
+    with contextlib.suppress(TypeError, ValueError, OverflowError):
+        is_digits = isinstance(value, str) and re.fullmatch('[0-9]{1,18}', value)
+        if is_digits or int(value) == value:  # Text never equals a number.
             return int(value)
-    except (TypeError, ValueError, OverflowError):
-        pass
-    if not isinstance(value, str) or re.fullmatch('[0-9]{1,18}', value) is None:
-        raise UserError(f'{location}: {value!r} is not a whole number')
-    return int(value)
+    raise UserError(f'{location}: {value!r} is not a whole number')
 
 
 def _matlab_variable(path: str, key: str) -> Any:
@@ -117,8 +110,7 @@ def _matlab_variable(path: str, key: str) -> Any:
 def matlab_numbers(path: str, key: str) -> list[int]:
     """Reads a vector of whole numbers from a MATLAB file.
 
-    Raises:
-      UserError: if the file cannot be read or has no such variable.
+    Raises a `UserError` if the file cannot be read or has no such variable.
     """
     import numpy as np
 
@@ -153,17 +145,11 @@ def matlab_records(path: str, key: str, fields: Sequence[str]) -> list[tuple]:
 
 @dataclass(frozen=True)
 class FolderContents:
-    """Sorted names of the entries of a folder.
+    """Sorted names of the entries of a folder."""
 
-    Attributes:
-      images: files whose suffix is that of an image.
-      others: other files.
-      folders: subfolders, without those of other programs.
-    """
-
-    images: Sequence[str]
-    others: Sequence[str]
-    folders: Sequence[str]
+    images: Sequence[str]  # files whose suffix is that of an image
+    others: Sequence[str]  # other files
+    folders: Sequence[str]  # without those of other programs
 
 
 def is_image(name: str) -> bool:

@@ -10,7 +10,7 @@ import pytest
 from gdown.download import get_url_from_gdrive_confirmation
 
 from slim import files as locks
-from slim.datasets import catalogue, download_index, downloads
+from slim.datasets import catalogue, download_index, downloads, http_download
 from slim.datasets.download_index import File, Item
 from slim.errors import UserError
 from tests.download_server import Served, md5, serve, sha256, tar_bytes, zip_bytes
@@ -32,12 +32,12 @@ def folders(tmp_path):
 
 
 @pytest.fixture
-def fetch(folders):
+def fetch(folders, monkeypatch):
     """Returns `fetch(*files, **options)`, which fetches an item of these files without pauses."""
 
-    def run(*files, name='birds', folder='data/birds', **options):
+    def run(*files, name='birds', folder='data/birds', pauses=(), **options):
+        monkeypatch.setattr(http_download, 'PAUSES', pauses)
         item = Item(name, 'what', folder, files)
-        options = {'pauses': (), **options}
         return downloads.fetch(name, index={name: item}, folders=folders, **options)
 
     return run
