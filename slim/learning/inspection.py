@@ -253,11 +253,8 @@ def _guess_depth_multiplier(
             low, high = least, limit
     if high == math.inf:
         return 1.0
-    for digits in range(1, 16):
-        multiplier = math.ceil(low * 10**digits) / 10**digits
-        if low <= multiplier < high:
-            return multiplier
-    return low
+    rounded = (math.ceil(low * 10**digits) / 10**digits for digits in range(1, 16))
+    return next((multiplier for multiplier in rounded if low <= multiplier < high), low)
 
 
 def describe(inspection: Inspection, everything: bool = False) -> str:
