@@ -560,16 +560,16 @@ def test_an_ensemble_of_a_checkpoint_with_itself_changes_nothing(usual, pair, tr
 def test_the_batch_size_is_a_number_of_crops(
     evaluator, data_dir, trained, monkeypatch, batch_size, images
 ):
-    from slim.learning import ensemble
+    from slim.learning import evaluation
 
     traced = []
 
-    class CountedModel(ensemble.Model):
+    class CountedModel(evaluation.Model):
         def __call__(self, images):
             traced.append(images.shape)
             return super().__call__(images)
 
-    monkeypatch.setattr(ensemble, 'Model', CountedModel)
+    monkeypatch.setattr(evaluation, 'Model', CountedModel)
     twelve = evaluator(data_dir, num_crops=12, batch_size=batch_size, max_num_batches=3)
     built = len(traced)
     twelve.restore(str(trained))

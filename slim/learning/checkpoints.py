@@ -75,7 +75,7 @@ def save(
     step: int,
     max_to_keep: int = configs.TrainingConfig.max_checkpoints,
 ) -> str:
-    """Writes `folder/model.ckpt-<step>` and deletes the oldest checkpoints beyond `max_to_keep`.
+    """Writes `folder/model.ckpt-<step>`, deletes the oldest checkpoints and returns the new path.
 
     The files are written under another name, flushed and renamed, the state file last: a process
     that is killed at any moment leaves the earlier checkpoints intact, and this one complete or not
@@ -87,9 +87,6 @@ def save(
       step: global step.
       max_to_keep: number of checkpoints to keep; 0 keeps all.
 
-    Returns:
-      The checkpoint's path.
-
     Raises:
       OSError: if the folder cannot be written or the disk is full; no partial file is left.
     """
@@ -98,12 +95,10 @@ def save(
     path = os.path.join(folder, f'{PREFIX}-{step}')
     temporary = os.path.join(folder, f'{_TEMPORARY}{PREFIX}-{step}')
     names = sorted(tensors)
+    values = [tensors[name] for name in names]
     try:
         tf.raw_ops.SaveV2(
-            prefix=temporary,
-            tensor_names=names,
-            shape_and_slices=[''] * len(names),
-            tensors=[tensors[name] for name in names],
+            prefix=temporary, tensor_names=names, shape_and_slices=[''] * len(names), tensors=values
         )
         for suffix in _SUFFIXES:
             flush_to_disk(temporary + suffix)
@@ -143,8 +138,7 @@ def is_checkpoint(path: str) -> bool:
 def resolve(path: str) -> str:
     """Returns the checkpoint that `path` stands for: itself, or the newest one of a folder.
 
-    Raises:
-      UserError: if there is none.
+    Raises a `UserError` if there is none.
     """
     if os.path.isdir(path):
         newest = latest_checkpoint(path)
@@ -176,8 +170,7 @@ class Checkpoint:
     def __init__(self, path: str) -> None:
         """Opens the checkpoint `path`, or the newest one of the folder `path`.
 
-        Raises:
-          UserError: if it does not exist; DamagedCheckpointError if it cannot be read.
+        Raises a `UserError` if it does not exist, a `DamagedCheckpointError` if it cannot be read.
         """
         self.path = resolve(path)
         try:
@@ -189,17 +182,12 @@ class Checkpoint:
         self.dtypes: dict[str, str] = {name: dtype.name for name, dtype in dtypes.items()}
 
     def read(self, name: str) -> np.ndarray:
-        """Returns the tensor `name`.
-
-        Raises:
-          DamagedCheckpointError: if the file is truncated or damaged.
-        """
+        """Returns a tensor; `DamagedCheckpointError` if the file is truncated or damaged."""
         try:
             return self._reader.get_tensor(name)
         except _UNREADABLE as error:
-            raise DamagedCheckpointError(
-                f'{self.path} is damaged (truncated?): {name} cannot be read'
-            ) from error
+            message = f'{self.path} is damaged (truncated?): {name} cannot be read'
+            raise DamagedCheckpointError(message) from error
 
     @property
     def global_step(self) -> int:
@@ -246,10 +234,7 @@ class RestoreReport:
 def use_ema_weights(checkpoint: Checkpoint, weights: str) -> bool:
     """Returns whether to restore EMA weights, for one of `configs.WEIGHTS`.
 
-    'auto' takes them if the checkpoint has any.
-
-    Raises:
-      UserError: if `weights` is 'average' and the checkpoint has none.
+    'auto' takes them if the checkpoint has any; 'average' raises a `UserError` if it has none.
     """
     if weights == 'average' and not checkpoint.has_ema_weights:
         raise UserError(f'{checkpoint.path} has no EMA weights; use --weights=raw')
@@ -280,34 +265,29 @@ def restore(
         and the flag that helps), an excluded scope matches nothing, or the file is damaged.
     """
     excluded = select(variables, exclude_scopes, 'checkpoint_exclude_scopes', last_layer_scopes)
-    entries = {}  # Name of a variable -> name of its value in the checkpoint.
-    for name in variables:
-        average = name + AVERAGE_SUFFIX
-        entries[name] = average if use_ema and average in checkpoint.shapes else name
-    for name in excluded:
-        del entries[name]
+    # Name of a variable -> name of its value in the checkpoint.
+    entries = {name: name for name in variables if name not in excluded}
+    if use_ema:
+        averages = {name: name + AVERAGE_SUFFIX for name in entries}
+        entries |= {name: entry for name, entry in averages.items() if entry in checkpoint.shapes}
     new = [name for name, entry in entries.items() if entry not in checkpoint.shapes]
     if new and not ignore_missing_vars:
         raise UserError(_missing_message(new, checkpoint))
-    for name in new:
-        del entries[name]
+    entries = {name: entry for name, entry in entries.items() if entry in checkpoint.shapes}
     if not entries:
         raise UserError(f'{checkpoint.path} holds none of the variables of this network')
     _check_shapes(variables, entries, checkpoint)
     values = {name: checkpoint.read(entry) for name, entry in entries.items()}
     for name, value in values.items():
         variables[name].assign(value)
+    others = sorted(checkpoint.shapes.keys() - variables.keys())
     return RestoreReport(
         path=checkpoint.path,
         restored=tuple(entries),
         averaged=tuple(name for name, entry in entries.items() if entry != name),
         excluded=tuple(excluded),
         new=tuple(new),
-        unused=tuple(
-            name
-            for name in sorted(checkpoint.shapes.keys() - variables.keys())
-            if _is_model_variable(name, checkpoint.shapes)
-        ),
+        unused=tuple(name for name in others if _is_model_variable(name, checkpoint.shapes)),
     )
 
 
@@ -343,12 +323,12 @@ def _check_shapes(
 ) -> None:
     """Raises a `UserError` if variables have other shapes in the checkpoint."""
     shapes = {name: variables[name].shape.as_list() for name in entries}
-    wrong = [name for name in entries if list(checkpoint.shapes[entries[name]]) != shapes[name]]
+    wrong = [name for name, entry in entries.items() if checkpoint.shapes[entry] != shapes[name]]
     if wrong:
         entry = entries[wrong[0]]
         raise UserError(
-            f'{checkpoint.path}: {entry} has shape {list(checkpoint.shapes[entry])}, the network '
-            f'needs {shapes[wrong[0]]} ({len(wrong)} in total: {first_few(wrong)}); to train these '
+            f'{checkpoint.path}: {entry} has shape {checkpoint.shapes[entry]}, the network needs '
+            f'{shapes[wrong[0]]} ({len(wrong)} in total: {first_few(wrong)}); to train these '
             f'layers from scratch use {_scopes_flag(wrong)}, otherwise check --model_name, the '
             'dataset and its number of classes, and --depth_multiplier'
         )

@@ -15,11 +15,15 @@ from slim.configs import EvaluationConfig
 from slim.datasets import input_pipeline
 from slim.datasets.dataset import Dataset
 from slim.errors import UserError
-from slim.learning import checkpoints, devices, ensemble
+from slim.learning import checkpoints, devices
+from slim.learning.model import Model
+from slim.nets import nets_factory
+from slim.preprocessing import crops, preprocessing_factory
 
 log = logging.getLogger('slim')
 
 RECALL_AT = 5
+_NOT_FINITE = 'the logits are not finite'
 
 
 @dataclass(frozen=True)
@@ -54,9 +58,114 @@ class Evaluation:
         return float(self.in_top_5.sum() / self.images.sum())
 
 
+def log_mean_exp(log_probs: tf.Tensor) -> tf.Tensor:
+    """Returns the logarithm of the mean of exp(`log_probs`) over axis 0; a single row is unchanged.
+
+    Probabilities themselves would underflow in float32: all classes but the first few would tie.
+    """
+    count = tf.cast(tf.shape(log_probs)[0], log_probs.dtype)
+    return tf.reduce_logsumexp(log_probs, axis=0) - tf.math.log(count)
+
+
+class Member:
+    """A network in inference mode whose weights can be restored repeatedly.
+
+    Attributes:
+      image_size: height and width of its images in pixels.
+      preprocess: function (bytes of a JPEG, height, width) -> float32 image, or six crops of it.
+      input: preprocessing and image size; members for which it is equal share their images.
+    """
+
+    def __init__(
+        self, config: EvaluationConfig, model_name: str, image_size: int | None, num_classes: int
+    ) -> None:
+        """Builds a network of `config.members`; `image_size` is None for the network's own.
+
+        Raises a `UserError` if it cannot process images of this size, if one of the networks is
+        unknown, or if none of them has a depth multiplier and one is given.
+        """
+        has_depth_multiplier = [
+            nets_factory.get_network(name).has_depth_multiplier for name, _ in config.members
+        ]
+        network = nets_factory.get_network(model_name)
+        image_size = image_size or network.default_image_size
+        network.check_image_size(image_size)
+        # Networks of fixed depth ignore the multiplier, unless no other network takes it.
+        is_ignored = any(has_depth_multiplier) and not network.has_depth_multiplier
+        depth_multiplier = 1.0 if is_ignored else config.depth_multiplier
+        # The auxiliary head is not used here, and its shape depends on the image size.
+        self._model = Model(
+            nets_factory.get_network_fn(model_name, num_classes),
+            image_size,
+            config.precision,
+            **network.optional_arguments(depth_multiplier, create_aux_logits=False),
+        )
+        self._path = ''
+        self._is_only_one = len(config.members) == 1
+        self.image_size = image_size
+        style = config.preprocessing_name or network.preprocessing
+        self.input = style, image_size
+        shape = [None, image_size, image_size, 3]
+        if config.num_crops == 1:
+            scores = self._single_crop_scores
+            self.preprocess = preprocessing_factory.get_preprocessing(style, is_training=False)
+        else:
+            shape.insert(1, crops.NUM_BOXES)
+            scores = self._multi_crop_scores
+            self.preprocess = preprocessing_factory.get_jpeg_crops(style)
+        compiled = tf.function(scores, autograph=False, jit_compile=config.jit_compile or None)
+        # XLA drops checks from what it compiles, so the check stays outside.
+        self._scores = tf.function(
+            lambda images: tf.debugging.check_numerics(compiled(images), _NOT_FINITE),
+            input_signature=[tf.TensorSpec(shape, tf.float32)],
+            autograph=False,
+        )
+
+    def _single_crop_scores(self, images: tf.Tensor) -> tf.Tensor:
+        """Returns scores [n, classes] for images [n, height, width, 3]."""
+        logits = self._model(images)[0]
+        # A single image is ranked by its logits: softmax would only add rounding errors.
+        return logits if self._is_only_one else tf.nn.log_softmax(logits)
+
+    def _multi_crop_scores(self, images: tf.Tensor) -> tf.Tensor:
+        """Returns the log of the mean softmax over 12 crops, [n, classes], for [n, 6, ., ., 3]."""
+        logits = self._model(crops.with_horizontal_flips(images))[0]
+        return log_mean_exp(crops.by_crop(tf.nn.log_softmax(logits)))
+
+    def restore(self, checkpoint: checkpoints.Checkpoint, weights: str) -> None:
+        """Restores its variables; `weights` is one of `configs.WEIGHTS`.
+
+        Raises a `UserError` if the checkpoint does not fit or is damaged.
+        """
+        use_ema = checkpoints.use_ema_weights(checkpoint, weights)
+        variables = self._model.named_variables()
+        report = checkpoints.restore(variables, checkpoint, use_ema=use_ema)
+        self._path = checkpoint.path
+        log.info('evaluating %s', report)
+
+    def scores(self, images: tf.Tensor) -> tf.Tensor:
+        """Returns the score of each class: float32 [n, classes].
+
+        Scores are logits for a single network and crop; otherwise they are log softmax values, to
+        be averaged over members, which have been averaged over crops.
+
+        Args:
+          images: float32 [n, height, width, 3]; for 12 crops [n, 6, height, width, 3].
+
+        Raises:
+          UserError: if the logits are not finite.
+        """
+        try:
+            return self._scores(images)
+        except tf.errors.InvalidArgumentError as error:
+            if _NOT_FINITE not in error.message:
+                raise
+            raise UserError(f'{self._path}: {_NOT_FINITE}') from error
+
+
 def _rank(scores: Sequence[tf.Tensor], labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Returns the members' mean score, and whether each label ranks first and in the top 5."""
-    mean = ensemble.log_mean_exp(tf.stack(scores))
+    mean = log_mean_exp(tf.stack(scores))
     top_5 = tf.math.in_top_k(labels, mean, min(RECALL_AT, mean.shape[1]))
     return mean, tf.equal(tf.argmax(mean, axis=1), labels), top_5
 
@@ -67,20 +176,18 @@ class Evaluator:
     def __init__(self, config: EvaluationConfig, dataset: Dataset) -> None:
         """Builds the networks for the dataset's classes.
 
-        Raises:
-          UserError: if a network is unknown or cannot process images of its size.
+        Raises a `UserError` if a network is unknown or cannot process images of its size.
         """
         self._config, self._dataset = config, dataset
         self._num_classes = dataset.num_output_classes(config.labels_offset)
-        self._members = ensemble.create_members(config, self._num_classes)
+        self._members = [Member(config, *member, self._num_classes) for member in config.members]
         # Decodes each image once; members with the same input share its preprocessing.
-        by_input = {member.input: member for member in self._members}
-        self._inputs = list(by_input)
+        self._by_input = {member.input: member for member in self._members}
         self._images_per_batch = max(1, config.batch_size // config.num_crops)
         batches = input_pipeline.evaluation_batches(
             dataset,
-            tuple(member.preprocess for member in by_input.values()),
-            tuple(member.image_size for member in by_input.values()),
+            tuple(member.preprocess for member in self._by_input.values()),
+            tuple(member.image_size for member in self._by_input.values()),
             self._images_per_batch,
             config.labels_offset,
             config.num_preprocessing_threads,
@@ -93,13 +200,9 @@ class Evaluator:
         self._rank = tf.function(_rank, input_signature=[scores, labels], autograph=False)
 
     def restore(self, *paths: str) -> int:
-        """Restores the weights of one checkpoint for each member.
+        """Restores one checkpoint for each member and returns the largest of their global steps.
 
-        Returns:
-          The largest of their global steps.
-
-        Raises:
-          UserError: if a checkpoint does not fit or is damaged.
+        Raises a `UserError` if a checkpoint does not fit or is damaged.
         """
         opened = [checkpoints.Checkpoint(path) for path in paths]
         for member, checkpoint in zip(self._members, opened, strict=True):
@@ -119,7 +222,7 @@ class Evaluator:
         """
         try:
             for images, labels in self._batches:
-                by_input = dict(zip(self._inputs, images, strict=True))
+                by_input = dict(zip(self._by_input, images, strict=True))
                 # Members run in sequence: in parallel they would need more memory.
                 scores = [member.scores(by_input[member.input]) for member in self._members]
                 yield labels, *self._rank(scores, labels)
@@ -129,17 +232,15 @@ class Evaluator:
     def evaluate(self, *paths: str) -> Evaluation:
         """Evaluates a checkpoint, or an ensemble of one checkpoint for each member.
 
-        Raises:
-          UserError: if a checkpoint does not fit or is damaged, or the shards are damaged.
+        Raises a `UserError` if a checkpoint does not fit or is damaged, or the shards are damaged.
         """
         step = self.restore(*paths)
         counts = np.zeros([3, self._num_classes], np.int64)
         total = self._dataset.num_images
         if self._config.max_num_batches:
             total = min(total, self._config.max_num_batches * self._images_per_batch)
-        with tqdm(
-            total=total, unit='image', desc='evaluating', leave=False, disable=None
-        ) as progress:
+        progress = tqdm(total=total, unit='image', desc='evaluating', leave=False, disable=None)
+        with progress:
             for labels, _, correct, top_5 in self.predictions():
                 for row, chosen in enumerate((np.ones(len(labels), bool), correct, top_5)):
                     np.add.at(counts[row], labels.numpy()[np.asarray(chosen)], 1)
@@ -191,7 +292,7 @@ def evaluate_new_checkpoints(
     handle: Callable[[Evaluation], None],
     timeout_secs: float | None,
     poll_secs: float,
-) -> int:
+) -> None:
     """Evaluates every checkpoint of a folder, existing and new ones, oldest first.
 
     Args:
@@ -200,9 +301,6 @@ def evaluate_new_checkpoints(
       handle: function called with each `Evaluation`.
       timeout_secs: seconds without a new checkpoint after which to stop; None: never.
       poll_secs: seconds between checks for a new checkpoint.
-
-    Returns:
-      The number of checkpoints evaluated.
     """
     done: set[str] = set()
     last_change = time.monotonic()
@@ -223,5 +321,5 @@ def evaluate_new_checkpoints(
         elif not done:
             log.info('waiting for a checkpoint in %s', folder)
         if timeout_secs is not None and time.monotonic() - last_change >= timeout_secs:
-            return len(done)
+            return
         time.sleep(min(poll_secs, timeout_secs) if timeout_secs else poll_secs)

@@ -107,10 +107,7 @@ def _check_labels(path: str, fit: inspection.Fit, checkpoint_path: str) -> None:
 
 
 def _image_module(source: CheckpointSource) -> tuple[Any, dict[str, Callable]]:
-    """Returns the object to save and its signatures by name.
-
-    The object is a trackable with `__call__`, `variables` and `trainable_variables`.
-    """
+    """Returns a trackable with `__call__`, `variables`, `trainable_variables`; its signatures."""
     style = preprocessing_factory.get_module(source.network.preprocessing)
     size = source.image_size
     images = functools.partial(tf.TensorSpec, [None, size, size, 3], tf.float32)
@@ -127,7 +124,7 @@ def _image_module(source: CheckpointSource) -> tuple[Any, dict[str, Callable]]:
         return network(images)['feature_vector']
 
     root = tf.train.Checkpoint()  # A `tf.Module` would not save its lists of variables.
-    root.__call__ = tf.function(call, autograph=False)
+    root.__call__ = function(call)
     root.__call__.get_concrete_function(images(name='images'), training=False)
     root.variables = list(source.model.variables)
     root.trainable_variables = list(source.model.trainable_variables)

@@ -21,8 +21,7 @@ log = logging.getLogger('slim')
 def create_source(config: ExtractionConfig) -> FeatureSource:
     """Creates the source of features that a configuration describes.
 
-    Raises:
-      UserError: if it cannot be used.
+    Raises a `UserError` if it cannot be used.
     """
     if config.saved_model:
         return SavedModelSource(config.saved_model, config.preprocessing_name, config.image_size)
@@ -47,18 +46,17 @@ def default_feature_name(config: ExtractionConfig) -> str:
     'cub_200'
     >>> default_feature_name(ExtractionConfig(saved_model='exports/cub_200/1'))
     'cub_200-1'
-    >>> default_feature_name(
-    ...     ExtractionConfig(saved_model='hub/inaturalist/inception_v3/feature_vector/5')
-    ... )
+    >>> hub_path = 'hub/inaturalist/inception_v3/feature_vector/5'
+    >>> default_feature_name(ExtractionConfig(saved_model=hub_path))
     'inaturalist-inception_v3-feature_vector-5'
     """
     parts = os.path.abspath(config.saved_model or config.checkpoint_path or '').split(os.sep)
     if config.saved_model:
         is_hub_path = parts[-2] == 'feature_vector'
         return '-'.join(parts[-1 - parts[-1].isdigit() * (3 if is_hub_path else 1) :])
-    name = parts[-1].split('.ckpt')[0]
-    is_of_training = parts[-1].startswith(checkpoints.PREFIX + '-')
-    return f'{parts[-2]}-{parts[-1].split("-", 1)[1]}' if is_of_training else name
+    if parts[-1].startswith(checkpoints.PREFIX + '-'):
+        return f'{parts[-2]}-{parts[-1].split("-", 1)[1]}'
+    return parts[-1].split('.ckpt')[0]
 
 
 class Extractor:
@@ -70,11 +68,7 @@ class Extractor:
     """
 
     def __init__(self, config: ExtractionConfig) -> None:
-        """Creates the source of features.
-
-        Raises:
-          UserError: if it cannot be used as configured.
-        """
+        """Creates the source of features; raises a `UserError` if it cannot be used."""
         self._config = config
         self._source = create_source(config)
         self.feature_dim, self.features_of = self._source.feature_dim, self._source.features_of
@@ -83,7 +77,9 @@ class Extractor:
     def extract(
         self, folder: str, dataset_name: str, split: str, feature_dir: str, progress: bool = True
     ) -> str:
-        """Writes the features and labels of a split; resumes an interrupted extraction.
+        """Writes features and labels of a split, and returns the path of the features.
+
+        Resumes an interrupted extraction.
 
         Args:
           folder: folder of the dataset, data/<set>.
@@ -91,9 +87,6 @@ class Extractor:
           split: 'train' or 'validation'.
           feature_dir: folder to write to.
           progress: whether to show a progress bar on stderr (in a log file, a line per minute).
-
-        Returns:
-          Path of the features.
 
         Raises:
           UserError: if a list or an image cannot be read, or a feature is not finite.

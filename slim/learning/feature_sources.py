@@ -79,7 +79,7 @@ class CheckpointSource(FeatureSource):
             **network.optional_arguments(config.depth_multiplier, create_aux_logits=False),
         )
         self._has_classifier = num_classes is not None
-        _, end_points = self.model.output_shapes
+        end_points = self.model.output_shapes[1]
         self.end_point = config.end_point or network.feature_end_point
         if self.end_point not in end_points:
             raise UserError(
@@ -128,9 +128,8 @@ class CheckpointSource(FeatureSource):
         return features, logits if self._has_classifier else None
 
     def __str__(self) -> str:
-        return (
-            f'features of dimension {self.feature_dim}, end point {self.end_point}: {self.report}'
-        )
+        dimension = f'features of dimension {self.feature_dim}'
+        return f'{dimension}, end point {self.end_point}: {self.report}'
 
 
 class SavedModelSource(FeatureSource):
@@ -147,8 +146,8 @@ class SavedModelSource(FeatureSource):
 
         Args:
           folder: folder of its `saved_model.pb`.
-          preprocessing_name: one of `configs.PREPROCESSING`, that decides how images
-            are cropped and resized; by default 'inception'.
+          preprocessing_name: one of `configs.PREPROCESSING`, that decides how images are cropped
+            and resized; by default 'inception'.
           image_size: height and width in pixels; by default that which it was saved with, or 299 if
             it accepts any.
 
@@ -175,20 +174,18 @@ class SavedModelSource(FeatureSource):
     def _select_function(self, image_size: int | None) -> None:
         """Sets `features_of`, `image_size` and `feature_dim` for the first function with features.
 
-        Raises:
-          UserError: if there is none.
+        Raises a `UserError` if there is none.
         """
         problems = []
         for name, function, specs in _functions(self._loaded):
-            sizes = [_square_size(spec) for spec in specs if _accepts_images(spec)]
+            sizes = _image_sizes(specs)
             if not sizes:
                 problems.append(f'{name} takes {", ".join(map(_describe, specs))}')
                 continue
-            size = image_size or max(filter(None, sizes), default=DEFAULT_IMAGE_SIZE)
-            if size not in sizes and None not in sizes:
-                accepted = ' or '.join(
-                    f'{size}x{size}' for size in sorted(filter(None, set(sizes)))
-                )
+            fixed = sorted(filter(None, sizes))
+            size = image_size or max(fixed, default=DEFAULT_IMAGE_SIZE)
+            if size not in fixed and None not in sizes:
+                accepted = ' or '.join(f'{size}x{size}' for size in fixed)
                 raise UserError(
                     f'{self._folder} takes images of {accepted} pixels; leave out --image_size'
                 )
@@ -217,21 +214,20 @@ class SavedModelSource(FeatureSource):
 def _load(folder: str) -> tuple[Any, str]:
     """Returns the root object of a SavedModel and the path of the file that defines it.
 
-    Raises:
-      UserError: if there is none, or it is damaged.
+    Raises a `UserError` if there is none, or it is damaged.
     """
     paths = [os.path.join(folder, name) for name in ('saved_model.pb', 'saved_model.pbtxt')]
     definition = next(filter(os.path.isfile, paths), None)
     if definition is None:
         raise UserError(f'{folder} is not the folder of a SavedModel: it has no saved_model.pb')
-    first: Exception | None = None
+    errors: list[Exception] = []
     # TensorFlow 1's modules also hold a graph for training, distinguished by its tags.
     for tags in (None, [], ['serve']):
         try:
             return tf.saved_model.load(folder, tags=tags), definition
         except (*_FAILURES, OSError) as error:
-            first = first or error
-    raise UserError(f'{folder} cannot be loaded: {_first_line(first)}') from first
+            errors.append(error)
+    raise UserError(f'{folder} cannot be loaded: {_first_line(errors[0])}') from errors[0]
 
 
 def _functions(loaded: Any) -> Iterator[tuple[str, Callable[..., Any], list[Any]]]:
@@ -243,23 +239,16 @@ def _functions(loaded: Any) -> Iterator[tuple[str, Callable[..., Any], list[Any]
         yield 'its call', functools.partial(loaded, training=False), specs
         yield 'its call', loaded, specs
     signatures = getattr(loaded, 'signatures', {})
-    for name in SIGNATURES:
-        if name in signatures:
-            inputs = signatures[name].structured_input_signature[1]
-            function = functools.partial(_call_signature, signatures[name], next(iter(inputs), ''))
-            specs = list(inputs.values()) if len(inputs) == 1 else []
-            yield f'its signature {name}', function, specs
-
-
-def _call_signature(signature: Callable[..., Any], argument: str, images: tf.Tensor) -> Any:
-    return signature(**{argument: images})
+    for name in filter(signatures.__contains__, SIGNATURES):
+        # TensorFlow lets the only input of a signature be given without its name.
+        specs = list(signatures[name].structured_input_signature[1].values())
+        yield f'its signature {name}', signatures[name], specs if len(specs) == 1 else []
 
 
 def _features(function: Callable[..., Any], images: tf.Tensor) -> tf.Tensor:
     """Returns what `function` returns for images, as float32: its only output, or one of `OUTPUTS`.
 
-    Raises:
-      ValueError: if it returns several outputs under other names.
+    Raises a `ValueError` if it returns several outputs under other names.
     """
     outputs = function(images)
     if isinstance(outputs, Mapping):
@@ -272,19 +261,20 @@ def _features(function: Callable[..., Any], images: tf.Tensor) -> tf.Tensor:
     return tf.cast(outputs, tf.float32)
 
 
-def _accepts_images(spec: Any) -> bool:
-    """Returns whether an input is a batch, of any size, of square RGB images."""
-    if not isinstance(spec, tf.TensorSpec) or spec.dtype != tf.float32:
-        return False
-    if spec.shape.rank is None:
-        return True
-    is_batch = spec.shape.is_compatible_with([None, None, None, 3]) and spec.shape[0] is None
-    return is_batch and spec.shape[1] == spec.shape[2]
+def _image_sizes(specs: list[Any]) -> set[int | None]:
+    """Returns height and width of the images that inputs accept, None for any.
 
-
-def _square_size(spec: tf.TensorSpec) -> int | None:
-    """Returns height and width of the images that an input accepts, None for any."""
-    return None if spec.shape.rank is None else spec.shape[1]
+    Only inputs that are a batch, of any size, of square RGB images count.
+    """
+    images = tf.TensorShape([None, None, None, 3])
+    shapes = [
+        images.merge_with(spec.shape)
+        for spec in specs
+        if isinstance(spec, tf.TensorSpec)
+        and spec.dtype == tf.float32
+        and images.is_compatible_with(spec.shape)
+    ]
+    return {height for batch, height, width, _ in shapes if batch is None and height == width}
 
 
 def _describe(value: Any) -> str:
@@ -294,7 +284,7 @@ def _describe(value: Any) -> str:
     return type(value).__name__
 
 
-def _first_line(error: Exception | None) -> str:
+def _first_line(error: Exception) -> str:
     """Returns the first line of an error's message, or its type if the message is empty."""
     text = getattr(error, 'message', None) or str(error)
     return (text.strip().splitlines() or [type(error).__name__])[0][:300]

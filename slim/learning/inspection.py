@@ -8,7 +8,7 @@ import functools
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import tensorflow as tf
@@ -176,41 +176,42 @@ def compare(
     """
     network = nets_factory.get_network(network_name)
     if depth_multiplier is None:
-        fit = compare(shapes, network_name, 1.0)
-        if fit.mismatched and network.has_depth_multiplier:
+        fits = [compare(shapes, network_name, 1.0)]
+        if fits[0].mismatched and network.has_depth_multiplier:
             guess = _guess_depth_multiplier(shapes, _network_shapes(network_name, 1.0))
-            if guess not in (None, 1.0):
-                scaled = compare(shapes, network_name, guess)
-                fit = min(fit, scaled, key=lambda fit: fit.num_differences)
-        return fit
+            fits.append(compare(shapes, network_name, guess))
+        return min(fits, key=lambda fit: fit.num_differences)
     root = network.scope + '/'
     found = {name: tuple(shape) for name, shape in shapes.items() if name.startswith(root)}
     wanted = _network_shapes(network_name, depth_multiplier)
-    heads = {scope: scope + '/' for scope in network.last_layer_scopes}
-    # Heads that the checkpoint lacks, and heads that are not compared (the auxiliary one).
-    left_out = [
-        head for head, start in heads.items() if not any(n.startswith(start) for n in found)
-    ]
-    auxiliary = [start for start in heads.values() if not any(n.startswith(start) for n in wanted)]
-    ignored = tuple(heads[head] for head in left_out)
-    missing = {name for name in wanted if name not in found and not name.startswith(ignored)}
-    extra = {name for name in found if name not in wanted and not name.startswith(tuple(auxiliary))}
+
+    def without(names: Iterable[str]) -> tuple[str, ...]:
+        """Returns the scopes of the heads that have none of the variables `names`."""
+        heads = network.last_layer_scopes
+        return tuple(h for h in heads if not any(name.startswith(h + '/') for name in names))
+
+    # Neither heads that the checkpoint lacks nor those that are not compared (the auxiliary one)
+    # count as differences.
+    left_out = without(found)
+    ignored = tuple(head + '/' for head in left_out + without(wanted))
     mismatched = {
         name: ShapeMismatch(name, found[name], wanted[name])
         for name in sorted(wanted.keys() & found.keys())
-        if not _same_shape(found[name], wanted[name])
+        if not tf.TensorShape(wanted[name]).is_compatible_with(found[name])
     }
-    # The last dimension of each of the classifier's variables, if all of them are there.
-    classifier = {name for name, shape in wanted.items() if None in shape}
-    wrong = missing | mismatched.keys()
-    counts = {found[name][-1] for name in classifier & found.keys() - wrong}
+    # The last dimension of each of the classifier's variables, None for one that does not fit.
+    counts = {
+        found[name][-1] if name in found and name not in mismatched else None
+        for name, shape in wanted.items()
+        if None in shape
+    }
     return Fit(
         network=network_name,
-        num_classes=counts.pop() if len(counts) == 1 and not classifier & wrong else None,
+        num_classes=counts.pop() if len(counts) == 1 else None,
         depth_multiplier=depth_multiplier,
-        left_out=tuple(left_out),
-        missing=tuple(sorted(missing)),
-        extra=tuple(sorted(extra)),
+        left_out=left_out,
+        missing=tuple(n for n in sorted(wanted.keys() - found) if not n.startswith(ignored)),
+        extra=tuple(n for n in sorted(found.keys() - wanted) if not n.startswith(ignored)),
         mismatched=tuple(mismatched.values()),
     )
 
@@ -225,27 +226,18 @@ def _network_shapes(network_name: str, depth_multiplier: float) -> dict[str, Net
     with tf.Graph().as_default():
         network_fn(tf.compat.v1.placeholder(tf.float32, [None, size, size, 3]), **arguments)
         return {
-            variable.op.name: tuple(
-                None if length == _CLASSES else length for length in variable.shape.as_list()
-            )
+            variable.op.name: tuple(None if n == _CLASSES else n for n in variable.shape.as_list())
             for variable in tf.compat.v1.global_variables()
         }
 
 
-def _same_shape(found: Shape, wanted: NetworkShape) -> bool:
-    """Returns whether two shapes are equal, where None in `wanted` stands for any length."""
-    return len(found) == len(wanted) and all(
-        want in (None, length) for length, want in zip(found, wanted, strict=True)
-    )
-
-
 def _guess_depth_multiplier(
     found: Mapping[str, Sequence[int]], wanted: Mapping[str, NetworkShape]
-) -> float | None:
+) -> float:
     """Returns the roundest multiplier that turns the channels of `wanted` into those of `found`.
 
     A network scaled by m has int(c * m) channels in place of c, so that each layer limits m to an
-    interval. None: `found` has no layer in common with `wanted`.
+    interval. 1.0: `found` has no layer in common with `wanted`.
     """
     channels = {
         (before, shape[-1])
@@ -256,28 +248,33 @@ def _guess_depth_multiplier(
     # The widest layer first. Layers that the minimum number of channels has kept wider do not agree
     # with it and are skipped.
     for before, after in sorted(channels, reverse=True):
-        if max(low, after / before) < min(high, (after + 1) / before):
-            low, high = max(low, after / before), min(high, (after + 1) / before)
+        least, limit = max(low, after / before), min(high, (after + 1) / before)
+        if least < limit:
+            low, high = least, limit
     if high == math.inf:
-        return None
-    for digits in range(1, 16):
-        multiplier = math.ceil(low * 10**digits) / 10**digits
-        if low <= multiplier < high:
-            return multiplier
-    return low
+        return 1.0
+    rounded = (math.ceil(low * 10**digits) / 10**digits for digits in range(1, 16))
+    return next((multiplier for multiplier in rounded if low <= multiplier < high), low)
 
 
 def describe(inspection: Inspection, everything: bool = False) -> str:
     """Returns an inspection as text: a summary, an empty line, the table of variables.
 
-    Args:
-      inspection: inspection to describe.
-      everything: whether the table includes optimizer state and EMA weights.
+    The table includes optimizer state and EMA weights if `everything` is True.
     """
+    model = f'{len(inspection.model)}: {inspection.num_parameters:,} parameters'
+    if inspection.num_statistics:
+        model += f' and {inspection.num_statistics:,} batch norm statistics'
+    slots = ', '.join(f'{name} ({count})' for name, count in inspection.slot_counts.items())
+    step = inspection.global_step
+    networks = list(_describe_networks(inspection))
     summary = [
-        {'key': '' if number else key, 'value': value}
-        for key, values in _summary(inspection).items()
-        for number, value in enumerate(values)
+        ('network', networks[0]),
+        *(('', line) for line in networks[1:]),
+        ('model variables', model),
+        ('EMA weights', str(len(inspection.averages) or 'none')),
+        ('optimizer state', f'{len(inspection.slots)}: {slots}' if slots else 'none'),
+        ('global step', 'not in the checkpoint' if step is None else str(step)),
     ]
     variables = list(inspection.model)
     if everything:
@@ -288,53 +285,34 @@ def describe(inspection: Inspection, everything: bool = False) -> str:
         for variable in variables
     ]
     table = format_table(rows) if rows else 'no variables'
-    return '\n'.join([inspection.path, format_table(summary, headers=False), '', table])
-
-
-def _summary(inspection: Inspection) -> dict[str, list[str]]:
-    """Returns the summary of a checkpoint: lines of text by key."""
-    model = f'{len(inspection.model)}: {inspection.num_parameters:,} parameters'
-    if inspection.num_statistics:
-        model += f' and {inspection.num_statistics:,} batch norm statistics'
-    slots = ', '.join(f'{name} ({count})' for name, count in inspection.slot_counts.items())
-    step = inspection.global_step
-    return {
-        'network': list(_describe_networks(inspection)),
-        'model variables': [model],
-        'EMA weights': [str(len(inspection.averages) or 'none')],
-        'optimizer state': [f'{len(inspection.slots)}: {slots}' if slots else 'none'],
-        'global step': ['not in the checkpoint' if step is None else str(step)],
-    }
+    lines = [{'key': key, 'value': value} for key, value in summary]
+    return '\n'.join([inspection.path, format_table(lines, headers=False), '', table])
 
 
 def _describe_networks(inspection: Inspection) -> Iterator[str]:
     """Yields lines about the networks that a checkpoint belongs to."""
-    fits = [fit for fit in inspection.fits if fit.fits]
-    for fit in fits:
-        parts = [fit.network]
-        parts.append('no classifier' if fit.num_classes is None else f'{fit.num_classes} classes')
-        if fit.depth_multiplier != 1.0:
-            parts.append(f'depth multiplier {fit.depth_multiplier:g}')
-        if fit.left_out:
-            parts.append(f'without {" and ".join(fit.left_out)}')
-        yield ', '.join(parts)
     if not inspection.fits:
         kind = ': an object-based checkpoint of TensorFlow 2' if inspection.is_object_based else ''
         yield f'unknown{kind}'
         return
+    fits = [fit for fit in inspection.fits if fit.fits]
+    for fit in fits:
+        classes = f'{fit.num_classes} classes' if fit.num_classes else 'no classifier'
+        multiplier = fit.depth_multiplier
+        scaled = f', depth multiplier {multiplier:g}' if multiplier != 1.0 else ''
+        heads = f', without {" and ".join(fit.left_out)}' if fit.left_out else ''
+        yield f'{fit.network}, {classes}{scaled}{heads}'
     if not fits:
         nearest = inspection.fits[0]
         multiplier = nearest.depth_multiplier
         scaled = f' with depth multiplier {multiplier:g}' if multiplier != 1.0 else ''
         yield f'none fits; the most similar is {nearest.network}{scaled}'
-        groups = {
-            'missing': nearest.missing,
-            'extra': nearest.extra,
-            'of another shape': nearest.mismatched,
-        }
-        yield from (
-            f'{len(group)} {key}: {first_few(group)}' for key, group in groups.items() if group
+        groups = (
+            ('missing', nearest.missing),
+            ('extra', nearest.extra),
+            ('of another shape', nearest.mismatched),
         )
+        yield from (f'{len(names)} {key}: {first_few(names)}' for key, names in groups if names)
     roots = {nets_factory.get_network(fit.network).scope for fit in inspection.fits}
     others = [v.name for v in inspection.model if v.name.split('/')[0] not in roots]
     if others:

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from slim.learning import ensemble
+from slim.learning import evaluation
 
 
 def test_the_mean_is_correct_for_probabilities_that_underflow_in_float32():
@@ -12,7 +12,7 @@ def test_the_mean_is_correct_for_probabilities_that_underflow_in_float32():
     want = np.log(np.exp(log_probs).mean(0))
     for shift in (0, -2000):
         shifted = tf.constant(log_probs + shift, tf.float32)
-        got = ensemble.log_mean_exp(shifted).numpy()
+        got = evaluation.log_mean_exp(shifted).numpy()
         np.testing.assert_allclose(got - shift, want, atol=1e-3 if shift else 1e-5)
 
 
@@ -20,4 +20,4 @@ def test_a_single_row_is_unchanged():
     random = np.random.default_rng(0)
     logits = np.concatenate([random.normal(0, scale, 1000) for scale in (1e-3, 1, 1e3, 1e6)])
     logits = tf.constant(logits[None], tf.float32)
-    np.testing.assert_array_equal(ensemble.log_mean_exp(logits), logits[0])
+    np.testing.assert_array_equal(evaluation.log_mean_exp(logits), logits[0])
