@@ -149,6 +149,7 @@ def inspect(path: str, network_name: str | None = None) -> Inspection:
     shapes = {variable.name: variable.shape for variable in model}
     roots = {name.split('/')[0] for name in shapes}
     candidates = [name for name, row in nets_factory.NETWORKS.items() if row.scope in roots]
+    candidates = [network_name] if network_name else candidates
     fits = sorted((compare(shapes, name) for name in candidates), key=lambda f: f.num_differences)
     return Inspection(
         path=checkpoint.path,

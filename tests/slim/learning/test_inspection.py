@@ -30,7 +30,7 @@ def _save(path, tensors):
 @pytest.fixture(scope='module')
 def original_training(tmp_path_factory):
     """A TF1 checkpoint with EMA weights and momentum; shapes and parameters in its graph."""
-    path = str(tmp_path_factory.mktemp('2018') / 'birds.ckpt')
+    path = str(tmp_path_factory.mktemp('original') / 'birds.ckpt')
     with tf.Graph().as_default(), v1.Session() as session:
         network_fn = nets_factory.get_network_fn('inception_v3', 6, is_training=True)
         images = v1.placeholder(tf.float32, [None, 107, 107, 3])
@@ -84,6 +84,12 @@ def test_a_checkpoint_of_the_original_training_is_described(original_training):
     table = inspection.describe(found, everything=True).split('\n\n')[1].splitlines()[1:]
     assert len(table) == 2 * len(sizes) + len(weights)
     assert [line.split()[0] for line in table] == sorted(line.split()[0] for line in table)
+
+
+def test_only_the_network_that_is_asked_for_is_compared(original_training):
+    path, _, _ = original_training
+    (fit,) = inspection.inspect(path, 'inception_v3_se').fits
+    assert fit.network == 'inception_v3_se' and not fit.fits
 
 
 def test_no_tensor_but_the_step_is_read(tensors, tmp_path):
