@@ -20,7 +20,7 @@ def _implemented():
         'DECAY_TYPES': schedules.SCHEDULES,
         'OPTIMIZERS': optimizers.OPTIMIZERS,
         'PRECISIONS': precision.PRECISIONS,
-        'PREPROCESSING': preprocessing_factory.PREPROCESSING,
+        'PREPROCESSING': preprocessing_factory.MODULES,
         'SOLVERS': emd.SOLVERS,
         'SPLITS': split_lists.LIST_NAMES,
     }
@@ -33,11 +33,12 @@ def test_choices_are_the_keys_of_the_implementations(choices):
     assert sorted(getattr(configs, choices)) == sorted(_implemented()[choices])
 
 
-def test_every_settings_class_is_frozen_and_has_defaults():
+def test_every_settings_class_is_frozen_and_has_defaults_except_for_the_checkpoint_to_export():
     classes = [value for value in vars(configs).values() if dataclasses.is_dataclass(value)]
     assert len(classes) >= 9
     for config in classes:
-        instance = config()
+        required = ['model.ckpt-1'] if config is configs.ExportConfig else []
+        instance = config(*required)
         with pytest.raises(dataclasses.FrozenInstanceError):
             instance.seed = 1
 
