@@ -199,8 +199,7 @@ def _print_help(doc: str) -> None:
 def _parse(argv: list[str], argument_flag: str | None) -> None:
     """Parses `argv` into FLAGS; `argument_flag` as in `run`.
 
-    Raises:
-      UserError: for an unknown or removed flag, a wrong value or an unexpected argument.
+    Raises a `UserError` for an unknown or removed flag, a wrong value or an unexpected argument.
     """
     known = set(FLAGS)
     FLAGS.set_gnu_getopt()  # Flags may follow the argument.

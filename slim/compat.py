@@ -34,14 +34,10 @@ def _versions() -> str:
 
 
 def _patch() -> tuple[ModuleType, Any]:
-    """Imports tf-slim with the alias in place.
+    """Returns tf-slim, imported with the alias in place, and `track_tf1_style_variables`.
 
-    Returns:
-      tf-slim and the decorator `track_tf1_style_variables`.
-
-    Raises:
-      ImportError: if the installed packages are incompatible; names their versions and the command
-        that installs compatible ones.
+    If the installed packages are incompatible, raises an ImportError that names their versions and
+    the command that installs compatible ones.
     """
     try:
         for module in _MODULES:

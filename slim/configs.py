@@ -47,22 +47,13 @@ class OptimizerConfig:
 
 @dataclass(frozen=True)
 class ScheduleConfig:
-    """Learning rate as a function of the step.
-
-    Attributes:
-      decay_type: shape of the schedule.
-      learning_rate: initial learning rate.
-      end_learning_rate: final learning rate of 'polynomial'.
-      decay_factor: factor of 'exponential', applied every `num_epochs_per_decay` epochs.
-      num_epochs_per_decay: epochs between decays, possibly fractional; 'polynomial' ends after so
-        many epochs.
-    """
+    """Learning rate as a function of the step; see the flags of `train.py`."""
 
     decay_type: Annotated[str, DECAY_TYPES] = 'exponential'
     learning_rate: float = 0.01
     end_learning_rate: float = 0.0001
     decay_factor: float = 0.94
-    num_epochs_per_decay: float = 2.0
+    num_epochs_per_decay: float = 2.0  # possibly fractional
 
 
 @dataclass(frozen=True)
@@ -181,58 +172,34 @@ class ExportConfig:
 class ConversionConfig:
     """How a dataset is converted to TFRecords; see the flags of `convert_dataset.py`.
 
-    Attributes:
-      num_shards: shards per split.
-      seed: random seed for the order of the training images; validation images keep the order of
-        their list.
-      num_workers: number of processes; None: as many as there are cores and work for.
-      on_error: what to do about an image or a line that cannot be used: 'fail' converts nothing,
-        'skip' converts the rest. Either way all of them are reported first.
-      apply_exif_rotation: whether to store images upright that are rotated according to EXIF.
-      progress: whether to show a progress bar on stderr, if that is a terminal.
+    If an image or a line cannot be used, `on_error='fail'` converts nothing, and 'skip' converts
+    the rest; either way all of them are reported first.
     """
 
     num_shards: int = 10
-    seed: int = 0
-    num_workers: int | None = None
+    seed: int = 0  # Only for training images; validation images keep the order of their list.
+    num_workers: int | None = None  # None: as many as there are cores and work for.
     on_error: Annotated[str, ON_ERROR] = 'fail'
     apply_exif_rotation: bool = False
-    progress: bool = True
+    progress: bool = True  # Shows a progress bar on stderr, if that is a terminal.
 
 
 @dataclass(frozen=True)
 class PreparationConfig:
-    """How lists of images are made; see the flags of `prepare_dataset.py`.
-
-    Attributes:
-      validation_share: fraction of each class for validation, where a dataset has no splits.
-      seed: random seed for the choice of these images.
-      max_distance: largest distance in bits of two perceptual hashes of the same picture. Copies
-        that were re-encoded or resized differ by 6 at most; unrelated pictures by 32 +- 4.
-      num_workers: number of processes that read images; None: one per core.
-    """
+    """How lists of images are made; see the flags of `prepare_dataset.py`."""
 
     validation_share: float = 0.2
     seed: int = 0
     max_distance: int = 6
-    num_workers: int | None = None
+    num_workers: int | None = None  # None: one per core.
 
 
 @dataclass(frozen=True)
 class SimilarityConfig:
-    """How domains are compared; see the flags of `domain_similarity.py`.
+    """How domains are compared; see the flags of `domain_similarity.py`."""
 
-    Attributes:
-      gamma: factor of the exponent in exp(-gamma * EMD) (the paper, section 4).
-      min_num_imgs: source classes with fewer images are ignored (the original notebook).
-      solver: solver of the transport problem.
-      max_iterations: iterations after which the solver 'pot' gives up.
-      bootstrap: number of resamples for a confidence interval; 0: none.
-      seed: random seed of the resampling.
-    """
-
-    gamma: float = 0.01
-    min_num_imgs: int = 200
+    gamma: float = 0.01  # the paper's, section 4
+    min_num_imgs: int = 200  # the original notebook's
     solver: Annotated[str, SOLVERS] = 'pot'
     max_iterations: int = 10_000_000
     bootstrap: int = 0
@@ -241,13 +208,7 @@ class SimilarityConfig:
 
 @dataclass(frozen=True)
 class LinearClassifierConfig:
-    """How logistic regression is fitted; see the flags of `linear_classifier.py`.
-
-    Attributes:
-      C: inverse strength of the regularisation; the original notebook's.
-      max_iterations: iterations of lbfgs; the original notebook's.
-      seed: random seed of the cross-validation that selects `C`.
-    """
+    """How logistic regression is fitted; see the flags of `linear_classifier.py`."""
 
     C: float = 1.0
     max_iterations: int = 100
@@ -260,27 +221,11 @@ class MiniatureConfig:
 
     The network and its optimization are those of the demo: Adam, the learning rate decaying
     linearly to the last step, a fast batch-norm decay, crops of at least half of an image.
-
-    Attributes:
-      sources: synthetic datasets to pre-train on.
-      union: synthetic dataset that merges the sources.
-      targets: synthetic target datasets.
-      seed: random seed for initial weights, data order, augmentation and dropout.
-      num_steps: training steps on one source; the union takes this times the number of sources.
-      batch_size: images per training step.
-      learning_rate: initial learning rate.
-      min_crop_area: smallest fraction of an image's area in a training crop.
-      precision: type that layers compute in.
-      model_name: network.
-      depth_multiplier: factor of the channels of every layer.
-      image_size: height and width in pixels.
-      gamma: gamma of the similarity, the paper's.
-      num_shards: shards per source.
     """
 
-    sources: tuple[str, ...] = ('mini_nature', 'mini_objects')
-    union: str = 'mini_nature_objects'
-    targets: tuple[str, ...] = (
+    sources: tuple[str, ...] = ('mini_nature', 'mini_objects')  # synthetic datasets to pre-train on
+    union: str = 'mini_nature_objects'  # synthetic dataset that merges the sources
+    targets: tuple[str, ...] = (  # synthetic target datasets
         'mini_birds',
         'mini_flowers',
         'mini_butterflies',
@@ -289,17 +234,17 @@ class MiniatureConfig:
         'mini_aircraft',
         'mini_pots',
     )
-    seed: int = 0
-    num_steps: int = 1500
-    batch_size: int = 32
-    learning_rate: float = 0.006
-    min_crop_area: float = 0.5
-    precision: Annotated[str, PRECISIONS] = 'float32'
+    seed: int = 0  # random seed for initial weights, data order, augmentation and dropout
+    num_steps: int = 1500  # on one source; the union takes this times the number of sources
+    batch_size: int = 32  # images per training step
+    learning_rate: float = 0.006  # initial learning rate
+    min_crop_area: float = 0.5  # smallest fraction of an image's area in a training crop
+    precision: Annotated[str, PRECISIONS] = 'float32'  # type that layers compute in
     model_name: str = 'inception_v3'
-    depth_multiplier: float = 0.25
-    image_size: int = 107
-    gamma: float = SimilarityConfig.gamma
-    num_shards: int = 4
+    depth_multiplier: float = 0.25  # factor of the channels of every layer
+    image_size: int = 107  # height and width in pixels
+    gamma: float = SimilarityConfig.gamma  # of the similarity; the paper's
+    num_shards: int = 4  # shards per source
 
     @property
     def networks(self) -> tuple[str, ...]:

@@ -11,13 +11,8 @@ def import_tensorflow(module: str = 'tensorflow') -> Any:
     """Imports TensorFlow, which takes seconds, without messages and with its faster kernels.
 
     While they load, its libraries write a dozen lines to standard error, whatever the log level.
-    These are captured, and printed only if the import fails.
-
-    Args:
-      module: name of the module to import: TensorFlow, or one that imports it.
-
-    Returns:
-      The module.
+    These are captured, and printed only if the import fails. `module` is TensorFlow or a module
+    that imports it, and is returned.
     """
     # Later errors are printed; on a machine without an NVIDIA GPU, those about missing GPUs not.
     os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2' if os.path.exists('/dev/nvidiactl') else '3')

@@ -13,16 +13,13 @@ def cross_entropy(
     label_smoothing: float = TrainingConfig.label_smoothing,
     weight: float = 1.0,
 ) -> tf.Tensor:
-    """Returns the mean cross entropy with label smoothing (arXiv 1512.00567, section 7).
+    """Returns the mean cross entropy with label smoothing (arXiv 1512.00567, section 7), float32.
 
     Args:
       logits: float [batch, classes].
       labels: int [batch], from 0.
       label_smoothing: fraction of the probability that is distributed evenly over all classes.
       weight: factor of the loss.
-
-    Returns:
-      float32 scalar.
     """
     # TensorFlow 1's own loss multiplies each image by the weight before it takes the mean. In the
     # other order the last bit differs, and after two steps the third digit of a deep network's

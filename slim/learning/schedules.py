@@ -34,15 +34,9 @@ SCHEDULES = {'fixed': _fixed, 'exponential': _exponential, 'polynomial': _polyno
 
 
 def learning_rate_at(schedule: ScheduleConfig, step: tf.Tensor, steps: int) -> tf.Tensor:
-    """Returns the learning rate of a step, a float32 scalar.
+    """Returns the learning rate, a float32 scalar, after `step` (integer scalar) training steps.
 
-    Args:
-      schedule: settings of the schedule.
-      step: integer scalar, number of training steps made so far.
-      steps: steps between decays, from `decay_steps`.
-
-    Raises:
-      UserError: for an unknown decay type.
+    `steps` between decays are from `decay_steps`. Raises a `UserError` for an unknown decay type.
     """
     if schedule.decay_type not in SCHEDULES:
         hint = nearest(schedule.decay_type, SCHEDULES)

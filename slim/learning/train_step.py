@@ -158,9 +158,6 @@ class TrainStep:
           batches: list of `replicas_to_aggregate` batches (images float32 [n, h, w, 3], labels int
             [n]) from the strategy's distributed iterator.
           control: integers to send to all machines.
-
-        Returns:
-          The losses, learning rate and control integers of the step.
         """
         numbers = self._function(tuple(batches), tf.constant(control, tf.float32)).numpy().tolist()
         names = self._loss_names()
@@ -175,9 +172,8 @@ class TrainStep:
     def _update(self, batches: tuple, control: tf.Tensor) -> tf.Tensor:
         """Runs the step as a graph, in cross-replica context.
 
-        Returns:
-          float32 vector of losses, learning rate and control. One vector, because fetching each
-          number from a GPU would wait for the device.
+        Returns a float32 vector of losses, learning rate and control. One vector, because fetching
+        each number from a GPU would wait for the device.
         """
         rate = self._learning_rate()
         # As in the original code, the EMA weights are updated with the values before the step.

@@ -27,7 +27,7 @@ def _classic(
     is_training: bool = True,
     **arguments: Any,
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-    """Builds one of the networks of this module.
+    """Builds a network of this module: logits float32 [batch, num_classes], and its end points.
 
     Args:
       network: function of tf-slim that builds it.
@@ -36,9 +36,6 @@ def _classic(
         is a classifier for one class, because tf-slim cannot omit it.
       is_training: whether batch norm uses the batch's statistics and dropout is active.
       **arguments: further arguments of tf-slim's function.
-
-    Returns:
-      Logits float32 [batch, num_classes] and the dictionary of end points.
     """
     logits, end_points = network(
         inputs, num_classes or 1, is_training=is_training, spatial_squeeze=False, **arguments

@@ -35,13 +35,10 @@ def dropout(
     from a generator inside the kernel, whose state is not part of a checkpoint.
 
     Args:
-      inputs: float tensor of any shape.
+      inputs: float tensor of any shape; the result has its shape and dtype.
       keep_prob: probability that an element is kept; kept elements are divided by it.
       is_training: whether dropout is active; otherwise `inputs` is returned.
       scope: name scope.
-
-    Returns:
-      Tensor of the shape and dtype of `inputs`.
     """
     context = _seed.get()
     if context is None:

@@ -15,7 +15,8 @@ import tensorflow as tf
 
 from slim.compat import tf_slim
 from slim.nets.dropout import dropout
-from slim.nets.se_block import se_block
+
+SE_REDUCTION = 16  # ratio of the channels of an SE block to those between its two layers
 
 
 class Conv(NamedTuple):
@@ -63,6 +64,18 @@ class Residual(NamedTuple):
 
 Layer = Conv | MaxPool | AvgPool | Residual | list | tuple
 
+# First layers of Inception-V3 and Inception-ResNet-V2; Inception-V4 begins with the first three.
+# Comments on the right: sizes of the feature maps for images of 299x299 pixels.
+STEM: dict[str, Layer] = {
+    'Conv2d_1a_3x3': Reduce(32, (3, 3), 'Conv2d_1a_3x3'),  # 149x149x32
+    'Conv2d_2a_3x3': Conv(32, (3, 3), 'Conv2d_2a_3x3', padding='VALID'),  # 147x147x32
+    'Conv2d_2b_3x3': Conv(64, (3, 3), 'Conv2d_2b_3x3'),  # 147x147x64
+    'MaxPool_3a_3x3': MaxPool('MaxPool_3a_3x3'),  # 73x73x64
+    'Conv2d_3b_1x1': Conv(80, (1, 1), 'Conv2d_3b_1x1', padding='VALID'),  # 73x73x80
+    'Conv2d_4a_3x3': Conv(192, (3, 3), 'Conv2d_4a_3x3', padding='VALID'),  # 71x71x192
+    'MaxPool_5a_3x3': MaxPool('MaxPool_5a_3x3'),  # 35x35x192
+}
+
 
 def revise(layer: Layer, kinds: Any, change: Callable[[Any], Layer]) -> Layer:
     """Returns a layer of a table with `change` applied to every layer of class `kinds` in it."""
@@ -72,6 +85,27 @@ def revise(layer: Layer, kinds: Any, change: Callable[[Any], Layer]) -> Layer:
     if isinstance(layer, Conv | MaxPool | AvgPool):
         return change(layer) if isinstance(layer, kinds) else layer
     return type(layer)(revise(part, kinds, change) for part in layer)
+
+
+def se_block(inputs: tf.Tensor) -> tf.Tensor:
+    """Squeeze-and-Excitation (Hu et al., arXiv 1709.01507): rescales the channels of a feature map.
+
+    The factors, in (0, 1), depend on the means of all channels; they are computed in float32.
+
+    Args:
+      inputs: float [batch, height, width, channels]; the result has its shape and dtype.
+    """
+    channels = inputs.shape[-1]
+    with (
+        tf.compat.v1.variable_scope('SE_block'),
+        tf_slim.arg_scope([tf_slim.conv2d], kernel_size=[1, 1], normalizer_fn=None),
+    ):
+        squeezed = tf.reduce_mean(tf.cast(inputs, tf.float32), [1, 2], keepdims=True)
+        hidden = tf_slim.conv2d(
+            squeezed, channels // SE_REDUCTION, activation_fn=tf.nn.relu, scope='Conv'
+        )
+        factors = tf_slim.conv2d(hidden, channels, activation_fn=tf.sigmoid, scope='Conv_1')
+        return inputs * tf.cast(factors, inputs.dtype)
 
 
 def _apply(layer: Layer, net: tf.Tensor) -> tf.Tensor:
@@ -107,14 +141,8 @@ def _add_residuals(layer: Residual, net: tf.Tensor, use_se: bool) -> tf.Tensor:
         name = f'{layer.scope}_{number}'
         with tf.compat.v1.variable_scope(name) if layer.scope else contextlib.nullcontext():
             mixed = _apply_branches(layer.branches, net)
-            up = tf_slim.conv2d(
-                mixed,
-                net.shape[3],
-                [1, 1],
-                normalizer_fn=None,
-                activation_fn=None,
-                scope='Conv2d_1x1',
-            )
+            linear = {'normalizer_fn': None, 'activation_fn': None}
+            up = tf_slim.conv2d(mixed, net.shape[3], [1, 1], scope='Conv2d_1x1', **linear)
             residual = layer.scale * up
             net += se_block(residual) if use_se else residual
             net = tf.nn.relu(net) if layer.has_activation else net
@@ -221,6 +249,8 @@ def build_with_heads(
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
     """Builds Inception-V4 or Inception-ResNet-V2 (arXiv 1602.07261) with float32 heads.
 
+    Returns logits, float32 [batch, num_classes], and the dictionary of end points.
+
     Args:
       base: function that builds the network without its heads: (inputs, scope=...).
       head: auxiliary head; its logits are `end_points['AuxLogits']`.
@@ -233,9 +263,6 @@ def build_with_heads(
       scope: variable scope.
       create_aux_logits: whether to build the auxiliary head; a feature map below 5x5 (images below
         107 pixels) leaves no room for it.
-
-    Returns:
-      Logits float32 [batch, num_classes] and the dictionary of end points.
 
     Raises:
       ValueError: if the image is too small.
@@ -267,14 +294,11 @@ def build_with_heads(
 
 
 def inception_arg_scope(weight_decay: float = 0.00004, batch_norm_decay: float = 0.9997) -> dict:
-    """Returns the layer defaults of the Inception networks: weight decay, batch norm, ReLU.
+    """Returns an arg scope with the Inception networks' weight decay, batch norm and ReLU.
 
     Args:
       weight_decay: factor of the L2 loss (half the sum of squares) of each layer's weights.
       batch_norm_decay: decay of the moving mean and variance.
-
-    Returns:
-      Arg scope to build the network under.
     """
     with (
         tf_slim.arg_scope(

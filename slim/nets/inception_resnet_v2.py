@@ -13,15 +13,7 @@ import tensorflow as tf
 
 from slim.compat import tf_slim
 from slim.nets import inception_blocks
-from slim.nets.inception_blocks import (
-    AuxiliaryHead,
-    AvgPool,
-    Conv,
-    Layer,
-    MaxPool,
-    Reduce,
-    Residual,
-)
+from slim.nets.inception_blocks import STEM, AvgPool, Conv, Layer, MaxPool, Reduce, Residual
 
 # Comments on the right: sizes of the feature maps for images of 299x299 pixels.
 
@@ -54,13 +46,7 @@ BLOCK8 = (  # The paper's figure 19.
 )
 
 LAYERS: dict[str, Layer] = {
-    'Conv2d_1a_3x3': Reduce(32, (3, 3), 'Conv2d_1a_3x3'),  # 149x149x32
-    'Conv2d_2a_3x3': Conv(32, (3, 3), 'Conv2d_2a_3x3', padding='VALID'),  # 147x147x32
-    'Conv2d_2b_3x3': Conv(64, (3, 3), 'Conv2d_2b_3x3'),  # 147x147x64
-    'MaxPool_3a_3x3': MaxPool('MaxPool_3a_3x3'),  # 73x73x64
-    'Conv2d_3b_1x1': Conv(80, (1, 1), 'Conv2d_3b_1x1', padding='VALID'),  # 73x73x80
-    'Conv2d_4a_3x3': Conv(192, (3, 3), 'Conv2d_4a_3x3', padding='VALID'),  # 71x71x192
-    'MaxPool_5a_3x3': MaxPool('MaxPool_5a_3x3'),  # 35x35x192
+    **STEM,  # 35x35x192
     'Mixed_5b': (  # 35x35x320
         [Conv(96, (1, 1), 'Conv2d_1x1')],
         [Conv(48, (1, 1), 'Conv2d_0a_1x1'), Conv(64, (5, 5), 'Conv2d_0b_5x5')],
@@ -104,7 +90,9 @@ END_POINTS = {
     if row == 'Repeat_1' or not isinstance(layer, Residual)
 }
 
-AUXILIARY_HEAD = AuxiliaryHead('PreAuxLogits', convolution='Conv2d_2a_5x5', logits='Logits')
+AUXILIARY_HEAD = inception_blocks.AuxiliaryHead(
+    'PreAuxLogits', convolution='Conv2d_2a_5x5', logits='Logits'
+)
 
 
 def inception_resnet_v2_base(
@@ -175,14 +163,9 @@ inception_resnet_v2_se = functools.partial(
 def inception_resnet_v2_arg_scope(
     weight_decay: float = 0.00004, batch_norm_decay: float = 0.9997
 ) -> dict:
-    """Returns the layer defaults: those of `inception_arg_scope`, and weight decay of the biases.
+    """Returns `inception_arg_scope` with weight decay of the biases, too, and Xavier's initializer.
 
-    Args:
-      weight_decay: factor of the L2 loss (half the sum of squares) of weights and biases.
-      batch_norm_decay: decay of the moving mean and variance.
-
-    Returns:
-      Arg scope to build the network under.
+    Arguments as there; `weight_decay` is the factor of the L2 loss of weights and biases.
     """
     with (
         tf_slim.arg_scope(inception_blocks.inception_arg_scope(weight_decay, batch_norm_decay)),

@@ -13,7 +13,7 @@ import tensorflow as tf
 from slim.compat import tf_slim
 from slim.nets import inception_blocks
 from slim.nets.dropout import dropout
-from slim.nets.inception_blocks import AvgPool, Conv, Layer, MaxPool, Reduce
+from slim.nets.inception_blocks import STEM, AvgPool, Conv, Layer, MaxPool, Reduce
 
 inception_v3_arg_scope = inception_blocks.inception_arg_scope
 
@@ -74,13 +74,7 @@ def _mixed_8x8(vertical: str) -> tuple:
 
 
 LAYERS: dict[str, Layer] = {
-    'Conv2d_1a_3x3': Reduce(32, (3, 3), 'Conv2d_1a_3x3'),  # 149x149x32
-    'Conv2d_2a_3x3': Conv(32, (3, 3), 'Conv2d_2a_3x3', padding='VALID'),  # 147x147x32
-    'Conv2d_2b_3x3': Conv(64, (3, 3), 'Conv2d_2b_3x3'),  # 147x147x64
-    'MaxPool_3a_3x3': MaxPool('MaxPool_3a_3x3'),  # 73x73x64
-    'Conv2d_3b_1x1': Conv(80, (1, 1), 'Conv2d_3b_1x1', padding='VALID'),  # 73x73x80
-    'Conv2d_4a_3x3': Conv(192, (3, 3), 'Conv2d_4a_3x3', padding='VALID'),  # 71x71x192
-    'MaxPool_5a_3x3': MaxPool('MaxPool_5a_3x3'),  # 35x35x192
+    **STEM,  # 35x35x192
     'Mixed_5b': _mixed_35x35(32),  # 35x35x256
     'Mixed_5c': _mixed_35x35(64, first='Conv2d_0b_1x1', second='Conv_1_0c_5x5'),  # 35x35x288
     'Mixed_5d': _mixed_35x35(64),  # 35x35x288
@@ -144,14 +138,11 @@ def inception_v3_base(
     """
     if depth_multiplier <= 0:
         raise ValueError(f'depth_multiplier must be greater than zero, not {depth_multiplier}')
-    layers = {
-        name: inception_blocks.revise(
-            layer,
-            Conv,
-            lambda conv: conv._replace(depth=_scale_depth(conv.depth, depth_multiplier, min_depth)),
-        )
-        for name, layer in LAYERS.items()
-    }
+
+    def scale(conv: Conv) -> Conv:
+        return conv._replace(depth=_scale_depth(conv.depth, depth_multiplier, min_depth))
+
+    layers = {name: inception_blocks.revise(row, Conv, scale) for name, row in LAYERS.items()}
     return inception_blocks.build(layers, 'InceptionV3', inputs, final_endpoint, scope, use_se)
 
 
@@ -160,24 +151,16 @@ def _auxiliary_logits(
 ) -> tf.Tensor:
     """Adds the auxiliary head on Mixed_6e (section 4 of the paper).
 
-    Returns:
-      Logits float32 [batch, num_classes], averaged where the head gives a map of logits (448 pixels
-      and up); without `spatial_squeeze` that map, [batch, height', width', num_classes].
+    Returns logits, float32 [batch, num_classes], averaged where the head gives a map of logits (448
+    pixels and up); without `spatial_squeeze` that map, [batch, height', width', num_classes].
     """
     normal = tf.compat.v1.truncated_normal_initializer
+    linear = {'normalizer_fn': None, 'activation_fn': None, 'weights_initializer': normal(0, 0.001)}
     with tf.compat.v1.variable_scope('AuxLogits'):
         net = inception_blocks.auxiliary_features(
             net, 'Conv2d_2a_{}x{}', depths, weights_initializer=normal(0.0, 0.01)
         )
-        net = tf_slim.conv2d(
-            net,
-            num_classes,
-            [1, 1],
-            activation_fn=None,
-            normalizer_fn=None,
-            weights_initializer=normal(0.0, 0.001),
-            scope='Conv2d_2b_1x1',
-        )
+        net = tf_slim.conv2d(net, num_classes, [1, 1], scope='Conv2d_2b_1x1', **linear)
         return tf.reduce_mean(net, [1, 2], name='SpatialSqueeze') if spatial_squeeze else net
 
 
@@ -247,6 +230,8 @@ def inception_v3(
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
     """Builds Inception-V3 with its classifier and, in `end_points['AuxLogits']`, its auxiliary one.
 
+    Returns logits, float32 [batch, num_classes], and the dictionary of end points.
+
     Args:
       inputs: float [batch, height, width, 3] in [-1, 1]; any dimension but the last may be unknown.
       num_classes: number of logits; 0 or None omits both heads and returns the pooled features
@@ -259,9 +244,6 @@ def inception_v3(
       global_pool: whether to average the whole last feature map. Otherwise the window is 8x8 as in
         the original code, the same at 299 pixels; 10x10 and larger maps (363 pixels and up), which
         that window does not cover in one step, are always averaged as a whole.
-
-    Returns:
-      Logits float32 [batch, num_classes] and the dictionary of end points.
 
     Raises:
       ValueError: as `inception_v3_base`.

@@ -6,9 +6,10 @@ checkpoints.
 """
 
 import functools
+import itertools
 
 from slim.nets import inception_blocks
-from slim.nets.inception_blocks import AuxiliaryHead, AvgPool, Conv, Layer, MaxPool, Reduce
+from slim.nets.inception_blocks import STEM, AuxiliaryHead, AvgPool, Conv, Layer, MaxPool, Reduce
 
 inception_v4_arg_scope = inception_blocks.inception_arg_scope
 
@@ -58,9 +59,7 @@ MIXED_8X8 = (  # The paper's figure 6.
 )
 
 LAYERS: dict[str, Layer] = {
-    'Conv2d_1a_3x3': Reduce(32, (3, 3), 'Conv2d_1a_3x3'),  # 149x149x32
-    'Conv2d_2a_3x3': Conv(32, (3, 3), 'Conv2d_2a_3x3', padding='VALID'),  # 147x147x32
-    'Conv2d_2b_3x3': Conv(64, (3, 3), 'Conv2d_2b_3x3'),  # 147x147x64
+    **dict(itertools.islice(STEM.items(), 3)),  # 147x147x64
     'Mixed_3a': (  # 73x73x160
         [MaxPool('MaxPool_0a_3x3')],
         [Reduce(96, (3, 3), 'Conv2d_0a_3x3')],

@@ -60,8 +60,7 @@ class Network:
     ) -> dict[str, Any]:
         """Returns those of the arguments that the builder takes.
 
-        Raises:
-          UserError: if the multiplier is not positive, or the network's depth is fixed.
+        Raises a `UserError` if the multiplier is not positive, or the network's depth is fixed.
         """
         if depth_multiplier <= 0:
             raise UserError(f'--depth_multiplier must be above zero, not {depth_multiplier}')
@@ -157,48 +156,44 @@ _INCEPTION_V1 = replace(
 )
 
 
-def _resnet(name: str, **changes: Any) -> Network:
-    """Returns the row of another ResNet."""
-    return replace(_RESNET, function=name, scope=name, **changes)
+_RESNET_V1 = replace(_RESNET, default_image_size=224, preprocessing='vgg')
+_INCEPTION_V2 = replace(_INCEPTION_V1, minimum_image_size=32, has_depth_multiplier=True)
 
 
-def _vgg(name: str, **changes: Any) -> Network:
-    """Returns the row of another network with VGG's fully connected layers."""
-    return replace(_VGG, function=name, scope=name, feature_end_point=f'{name}/fc7', **changes)
+def _named(row: Network, name: str, scope: str = '', **changes: Any) -> Network:
+    """Returns the row of a network that is like `row`; its scope is its name by default."""
+    end_point = row.feature_end_point.replace(row.function, name)  # VGG's contains the name.
+    changes |= {'function': name, 'scope': scope or name, 'feature_end_point': end_point}
+    return replace(row, **changes)
 
 
 # Networks of the paper's checkpoints.
 _PAPER = (
     _V3,
-    replace(_V3, function='inception_v3_se', scope='InceptionV3SE'),
+    _named(_V3, 'inception_v3_se', 'InceptionV3SE'),
     _V4,
     _INCEPTION_RESNET,
-    replace(_INCEPTION_RESNET, function='inception_resnet_v2_se', scope='InceptionResnetV2SE'),
+    _named(_INCEPTION_RESNET, 'inception_resnet_v2_se', 'InceptionResnetV2SE'),
     _RESNET,
-    _resnet('resnet_v2_101'),
-    _resnet('resnet_v2_152'),
+    _named(_RESNET, 'resnet_v2_101'),
+    _named(_RESNET, 'resnet_v2_152'),
 )
 # Further networks of tf-slim.
 _OTHERS = (
-    _resnet('resnet_v2_200'),
-    *(
-        _resnet(f'resnet_v1_{depth}', default_image_size=224, preprocessing='vgg')
-        for depth in (50, 101, 152, 200)
-    ),
+    _named(_RESNET, 'resnet_v2_200'),
+    *(_named(_RESNET_V1, f'resnet_v1_{depth}') for depth in (50, 101, 152, 200)),
     _INCEPTION_V1,
-    replace(
-        _INCEPTION_V1,
-        function='inception_v2',
-        scope='InceptionV2',
-        minimum_image_size=32,
-        has_depth_multiplier=True,
-    ),
-    _vgg('vgg_a'),
+    _named(_INCEPTION_V2, 'inception_v2', 'InceptionV2'),
+    _named(_VGG, 'vgg_a'),
     _VGG,
-    _vgg('vgg_19'),
-    _vgg('alexnet_v2', arg_scope='alexnet_v2_arg_scope', minimum_image_size=195),
-    _vgg(
-        'overfeat', arg_scope='overfeat_arg_scope', default_image_size=231, minimum_image_size=231
+    _named(_VGG, 'vgg_19'),
+    _named(_VGG, 'alexnet_v2', arg_scope='alexnet_v2_arg_scope', minimum_image_size=195),
+    _named(
+        _VGG,
+        'overfeat',
+        arg_scope='overfeat_arg_scope',
+        default_image_size=231,
+        minimum_image_size=231,
     ),
 )
 PAPER_NETWORKS = {row.function: row for row in _PAPER}
@@ -206,11 +201,7 @@ NETWORKS = PAPER_NETWORKS | {row.function: row for row in _OTHERS}
 
 
 def get_network(name: str) -> Network:
-    """Returns the registry's row for `name`.
-
-    Raises:
-      UserError: if there is none; the message names the nearest.
-    """
+    """Returns the registry's row for `name`; the `UserError` if there is none names the nearest."""
     if name not in NETWORKS:
         raise UserError(f'unknown network {name}{nearest(name, NETWORKS)}')
     return NETWORKS[name]
@@ -245,12 +236,11 @@ def get_network_fn(
 
     module = importlib.import_module(network.module)
     function, arg_scope = getattr(module, network.function), getattr(module, network.arg_scope)
-    decay = {}
-    if network.batch_norm_decay is not None:
-        own = network.batch_norm_decay
-        decay['batch_norm_decay'] = own if batch_norm_decay is None else batch_norm_decay
-    elif batch_norm_decay is not None:
+    if batch_norm_decay is None:
+        batch_norm_decay = network.batch_norm_decay
+    elif network.batch_norm_decay is None:
         raise UserError(f'--batch_norm_decay: {name} has no batch norm')
+    decay = {} if batch_norm_decay is None else {'batch_norm_decay': batch_norm_decay}
 
     @functools.wraps(function)
     def network_fn(images: 'tf.Tensor', **kwargs: Any) -> tuple['tf.Tensor', dict]:

@@ -26,7 +26,7 @@ def resnet(
     reuse: bool | None = None,
     scope: str = 'resnet',
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-    """Builds a ResNet with its classifier.
+    """Builds a ResNet with its classifier: logits float32 [batch, num_classes], and end points.
 
     Args:
       blocks: function of tf-slim that builds the network without its classifier.
@@ -40,9 +40,6 @@ def resnet(
         effect without `global_pool`.
       reuse: whether to reuse existing variables (TF1 graphs).
       scope: variable scope.
-
-    Returns:
-      Logits float32 [batch, num_classes] and the dictionary of end points.
     """
     with tf.compat.v1.variable_scope(scope, reuse=reuse) as variable_scope:
         net, end_points = blocks(

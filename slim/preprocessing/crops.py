@@ -16,14 +16,13 @@ def whole_box(shape: tf.Tensor) -> tf.Tensor:
 
 
 def six_boxes(shape: tf.Tensor, central: tf.Tensor) -> tf.Tensor:
-    """Returns the central box, boxes of the same size in the four corners, and the whole image.
+    """Returns six boxes, int32 [6, 4]: central, the four corners of its size, the whole image.
+
+    The corners are in the order top left, top right, bottom left, bottom right.
 
     Args:
       shape: int32 [2] or more, the image's height and width first.
       central: int32 [4], box of the evaluation on a single crop.
-
-    Returns:
-      int32 [6, 4]: central, top left, top right, bottom left, bottom right, whole.
     """
     size = central[2:]
     bottom, right = tf.unstack(shape[:2] - size)
@@ -47,13 +46,10 @@ def resize(image: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
 
 
 def with_horizontal_flips(crops: tf.Tensor) -> tf.Tensor:
-    """Returns the 12 crops of a batch of images as one batch.
+    """Returns the 12 crops of a batch of images, whose six are float32 [n, 6, height, width, 3].
 
-    Args:
-      crops: float32 [n, 6, height, width, 3].
-
-    Returns:
-      float32 [12 n, height, width, 3]: the six crops of every image, then their horizontal flips.
+    They are one batch, float32 [12 n, height, width, 3]: the six crops of every image, then their
+    horizontal flips.
     """
     crops = tf.reshape(crops, [-1, *crops.shape[2:]])
     return tf.concat([crops, tf.reverse(crops, axis=[2])], axis=0)

@@ -15,15 +15,12 @@ CENTRAL_FRACTION = 0.875  # fraction of height and of width in the central crop
 
 
 def training_box(shape: tf.Tensor, seed: tf.Tensor, min_area: float = AREA_RANGE[0]) -> tf.Tensor:
-    """Returns a random box (Szegedy et al., arXiv 1409.4842, section 6) of an image of `shape`.
+    """Returns a random box (Szegedy et al., arXiv 1409.4842, section 6), int32 [4].
 
     Args:
       shape: int32 [3], the image's height, width and channels.
       seed: int32 [2].
       min_area: smallest fraction of the image's area.
-
-    Returns:
-      int32 [4]: top, left, height, width, in pixels.
     """
     begin, size, _ = tf.image.stateless_sample_distorted_bounding_box(
         shape,
@@ -39,7 +36,7 @@ def training_box(shape: tf.Tensor, seed: tf.Tensor, min_area: float = AREA_RANGE
 
 
 def evaluation_box(shape: tf.Tensor) -> tf.Tensor:
-    """Returns the central box: int32 [4], top, left, height, width, in pixels."""
+    """Returns the central box, int32 [4], of an image of `shape` (height and width first)."""
     size = tf.cast(shape[:2], tf.float64)
     begin = tf.cast((size - size * CENTRAL_FRACTION) / 2, tf.int32)
     return tf.concat([begin, shape[:2] - 2 * begin], axis=0)
@@ -48,13 +45,8 @@ def evaluation_box(shape: tf.Tensor) -> tf.Tensor:
 def finish_training(crop: tf.Tensor, height: int, width: int, seed: tf.Tensor) -> tf.Tensor:
     """Resizes a crop, flips it at random and changes its brightness and saturation.
 
-    Args:
-      crop: uint8 [., ., 3].
-      height, width: size of the result in pixels.
-      seed: int32 [2].
-
-    Returns:
-      float32 [height, width, 3] in [-1, 1].
+    `crop` is uint8 [., ., 3] and `seed` int32 [2]; the result is float32 [height, width, 3] in
+    [-1, 1].
     """
     flip, brightness, saturation = tf.unstack(tf.random.split(seed, 3))
     image = crops.resize(crop, [height, width]) / 255.0
@@ -72,12 +64,8 @@ def finish_evaluation(crop: tf.Tensor, height: int, width: int) -> tf.Tensor:
 def evaluation_crops(image: tf.Tensor, height: int, width: int) -> tf.Tensor:
     """Returns the six crops of an image, of which the first is that of a single-crop evaluation.
 
-    Args:
-      image: uint8 [., ., 3], the whole image.
-      height, width: size of each crop in pixels.
-
-    Returns:
-      float32 [6, height, width, 3] in [-1, 1], in the order of `crops.six_boxes`.
+    `image` is the whole image, uint8 [., ., 3]; the result is float32 [6, height, width, 3] in
+    [-1, 1], in the order of `crops.six_boxes`.
     """
     shape = tf.shape(image)
     boxes = tf.unstack(crops.six_boxes(shape, evaluation_box(shape)))

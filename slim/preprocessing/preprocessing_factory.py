@@ -18,26 +18,19 @@ MARGIN = 2
 
 
 def get_module(name: str) -> ModuleType:
-    """Returns the module of the preprocessing `name`.
-
-    Raises:
-      UserError: if there is none of that name.
-    """
+    """Returns the module of the preprocessing `name`; raises a `UserError` if there is none."""
     if name not in MODULES:
         raise UserError(f'unknown preprocessing {name}{nearest(name, MODULES)}')
     return MODULES[name]
 
 
 def decode_crop(encoded: tf.Tensor, shape: tf.Tensor, box: tf.Tensor) -> tf.Tensor:
-    """Decodes a crop of a JPEG: the same pixels as decoding it all and cropping.
+    """Decodes a crop of a JPEG to uint8 [., ., 3]: the same pixels as decoding it all and cropping.
 
     Args:
       encoded: string scalar, the bytes of a JPEG.
       shape: int32 [3], height, width and channels of the whole image.
       box: int32 [4], top, left, height, width.
-
-    Returns:
-      uint8 [height, width, 3].
     """
     begin = tf.maximum(box[:2] - MARGIN, 0)
     end = tf.minimum(box[:2] + box[2:] + MARGIN, shape[:2])
@@ -90,16 +83,12 @@ def get_preprocessing(name: str, is_training: bool, min_crop_area: float | None 
 
 
 def get_jpeg_crops(name: str) -> Callable:
-    """Returns the preprocessing of the evaluation on 12 crops, without the horizontal flips.
-
-    The whole JPEG is decoded once.
-
-    Args:
-      name: one of `configs.PREPROCESSING`.
+    """Returns the preprocessing `name` of the evaluation on 12 crops, without the horizontal flips.
 
     Returns:
-      `preprocess(encoded, height, width)`: string scalar to float32 [6, height, width, 3] in the
-      order of `crops.six_boxes`. The first is, bit for bit, that of `get_preprocessing`.
+      `preprocess(encoded, height, width)`, which decodes the whole JPEG (string scalar) once:
+      float32 [6, height, width, 3] in the order of `crops.six_boxes`. The first is, bit for bit,
+      that of `get_preprocessing`.
 
     Raises:
       UserError: if the name is unknown.

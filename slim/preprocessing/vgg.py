@@ -33,21 +33,14 @@ def training_box(shape: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     return crops.whole_box(shape)
 
 
-def evaluation_box(shape: tf.Tensor) -> tf.Tensor:
-    """Returns the box of the whole image, as `training_box`."""
-    return crops.whole_box(shape)
+evaluation_box = crops.whole_box  # For the same reason.
 
 
 def finish_training(image: tf.Tensor, height: int, width: int, seed: tf.Tensor) -> tf.Tensor:
     """Resizes the shorter side, crops at random, flips at random and subtracts the mean colour.
 
-    Args:
-      image: uint8 [., ., 3], the whole image.
-      height, width: size of the result in pixels.
-      seed: int32 [2].
-
-    Returns:
-      float32 [height, width, 3].
+    `image` is the whole image, uint8 [., ., 3], and `seed` int32 [2]; the result is float32
+    [height, width, 3].
     """
     side_seed, crop_seed, flip_seed = tf.unstack(tf.random.split(seed, 3))
     shortest, longest = (_shorter_side(side, height, width) for side in SHORTER_SIDE)
@@ -75,15 +68,9 @@ def finish_evaluation(image: tf.Tensor, height: int, width: int) -> tf.Tensor:
 def evaluation_crops(image: tf.Tensor, height: int, width: int) -> tf.Tensor:
     """Returns the six crops of an image, of which the first is that of `finish_evaluation`.
 
-    The central crop and the corners are taken after the shorter side was resized; the whole image
-    is resized to [height, width], whatever its aspect.
-
-    Args:
-      image: uint8 [., ., 3], the whole image.
-      height, width: size of each crop in pixels.
-
-    Returns:
-      float32 [6, height, width, 3], mean subtracted, in the order of `crops.six_boxes`.
+    The central crop and the corners are taken after the shorter side was resized; the whole image,
+    uint8 [., ., 3], is resized to [height, width], whatever its aspect. The result is float32
+    [6, height, width, 3], mean subtracted, in the order of `crops.six_boxes`.
     """
     resized, central = _resize_for_evaluation(image, height, width)
     *boxes, _ = tf.unstack(crops.six_boxes(tf.shape(resized), central))
