@@ -4,7 +4,7 @@ Functions called `draw_*` return a matplotlib `Figure`; they do not use pyplot, 
 `image_grids.show` displays one in a notebook, `image_grids.write_png` writes one to a file.
 
 - `image_grids`: nearest neighbours and pairs of classes, as grids of images
-- `class_grids`: classes as images, and the flow between them
+- `class_grids`: classes as images
 - `heat_maps`, `confusion_matrix`: matrices as colours
 - `tsne`: map of features; `transfer_scatter`: similarity and transfer accuracy
 """
