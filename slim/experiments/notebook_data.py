@@ -4,10 +4,11 @@
 or new ones, which the scripts of this repository extract in processes of their own, so that the
 notebook does not import TensorFlow. `DomainSimilarityDemo.ipynb` takes class features of several
 domains: the paper's, or those of the miniature experiment, reproduce_transfer.py: a run of the
-user's or the committed one in docs/transfer.
+user's or the committed one in docs/transfer. `root` is the folder of the repository everywhere.
 """
 
 import csv
+import itertools
 import json
 import os
 from collections.abc import Callable
@@ -25,12 +26,7 @@ MINIATURE_RUNS = ('feature/transfer', 'docs/transfer')  # In order of preference
 
 
 class ImageFeatures(NamedTuple):
-    """Features of the images of one dataset.
-
-    Attributes:
-      dataset_name: name of the dataset.
-      feature_dir: folder of the features of one network.
-    """
+    """Features of the images of one dataset, in the folder of the features of one network."""
 
     dataset_name: str
     feature_dir: str
@@ -98,20 +94,12 @@ MINIATURE_COUNTS = 8, 4, 6  # Selected for every third target.
 def find_image_features(root: str = '.') -> ImageFeatures | None:
     """Returns the first complete features of: the paper, demo.sh, an earlier run of the notebook.
 
-    Args:
-      root: folder of the repository.
-
-    Returns:
-      The features, below `root`; None if there are none.
+    Returns None if there are none below `root`.
     """
     for features in (PAPER_IMAGES, DEMO_IMAGES, NEW_IMAGES):
-        paths = [
-            storage.array_path(
-                os.path.join(root, features.feature_dir), features.dataset_name, kind, split
-            )
-            for kind in ('feature', 'label')
-            for split in ('train', 'val')
-        ]
+        folder = os.path.join(root, features.feature_dir)
+        arrays = itertools.product(('feature', 'label'), ('train', 'val'))
+        paths = [storage.array_path(folder, features.dataset_name, *array) for array in arrays]
         if all(map(os.path.exists, paths)):
             return features
     return None
@@ -123,11 +111,8 @@ def find_or_make_image_features(
     """Finds features of images; where there are none, extracts some, which takes about a minute.
 
     Writes the synthetic datasets if they are missing, trains on `demo_source`, and extracts
-    features of `demo`, whose species are different ones. Resumes a run that was interrupted.
-
-    Args:
-      root: folder of the repository.
-      log: function that gets a line for each step.
+    features of `demo`, whose species are different ones. Resumes a run that was interrupted. `log`
+    gets a line for each step.
 
     Raises:
       UserError: if a step fails.
@@ -176,9 +161,6 @@ def find_or_make_image_features(
 def find_feature_set(root: str = '.') -> FeatureSet:
     """Returns the paper's class features where all of them exist, else those of the miniature.
 
-    Args:
-      root: folder of the repository.
-
     Raises:
       UserError: if there are neither.
     """
@@ -201,9 +183,6 @@ def find_feature_set(root: str = '.') -> FeatureSet:
 def find_results(root: str = '.') -> str:
     """Returns the folder of the miniature's results, below `root`.
 
-    Args:
-      root: folder of the repository.
-
     Raises:
       UserError: if there are no results.
     """
@@ -217,12 +196,9 @@ def find_results(root: str = '.') -> str:
 
 
 def _feature_paths(folder: str, name: str) -> list[str] | None:
-    """Returns the files of a domain's class features, or those of its images' features.
+    """Returns the two files of a domain's class features, or those of its images' features, if any.
 
     The paper's release has only the latter for some targets; its notebook computed the former.
-
-    Returns:
-      Two paths, or None if neither pair exists.
     """
     for ends in (('.npy', domains.WEIGHT), ('_feature.npy', '_label.npy')):
         paths = [os.path.join(folder, name + end) for end in ends]
@@ -241,15 +217,10 @@ def _read_domain(folder: str, name: str) -> domains.Domain:
 def read_domains(
     feature_set: FeatureSet, min_num_imgs: int, root: str = '.'
 ) -> tuple[list[domains.Domain], list[domains.Domain]]:
-    """Reads the domains of a feature set.
+    """Reads the domains of a feature set; returns (sources, targets).
 
-    Args:
-      feature_set: names and folder of the domains.
-      min_num_imgs: source classes with fewer images are ignored.
-      root: folder of the repository.
-
-    Returns:
-      (sources, targets). If there are several sources, the last one is their union.
+    If there are several sources, the last one is their union. Source classes with fewer than
+    `min_num_imgs` images are ignored.
 
     Raises:
       UserError: if a file is missing or invalid.
@@ -265,14 +236,9 @@ def read_domains(
 
 
 def read_results(folder: str, name: str = RESULTS) -> list[dict]:
-    """Reads a table of reproduce_transfer.py.
+    """Reads a table of reproduce_transfer.py, `RESULTS` or `CORRELATIONS`, from their folder.
 
-    Args:
-      folder: folder of its results.
-      name: name of the table, `RESULTS` or `CORRELATIONS`.
-
-    Returns:
-      Rows, with numbers as int or float.
+    Numbers in its rows are int or float.
 
     Raises:
       UserError: if a cell that should be a number is not.

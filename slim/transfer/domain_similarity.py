@@ -54,10 +54,7 @@ def measure_similarity(
 ) -> Similarity:
     """Measures how similar a source is to a target.
 
-    Args:
-      source: a `Domain` with the classes to be compared, see `domains.keep_classes`.
-      target: a `Domain`, likewise.
-      config: settings; `min_num_imgs` is not used here.
+    All classes of both are compared, see `domains.keep_classes`; `config.min_num_imgs` is not used.
 
     Raises:
       UserError: if the features differ in dimension, or the solver did not reach the optimum.
@@ -87,14 +84,14 @@ def bootstrap_interval(
     cost: float,
     config: SimilarityConfig,
 ) -> tuple[float, float]:
-    """Returns a 95% confidence interval of the similarity, by resampling classes on both sides.
+    """Returns a 95% interval (low, high) of the similarity, by resampling classes on both sides.
 
-    It estimates how much the similarity would vary with another choice of the same numbers of
-    classes from the same two populations. Classes are drawn with replacement, each with its weight.
-    A resample has only about 63% of the classes, and hence a larger distance on average: the
-    distances of the resamples are shifted so that their mean is the measured distance. (In a
-    simulation with 200 and 60 classes and 60 resamples, the interval contained the mean over many
-    choices of classes in 85% of the cases; without the shift in 67%.)
+    This confidence interval estimates how much the similarity would vary with another choice of the
+    same numbers of classes from the same two populations. Classes are drawn with replacement, each
+    with its weight. A resample has only about 63% of the classes, and hence a larger distance on
+    average: the distances of the resamples are shifted so that their mean is the measured distance.
+    (In a simulation with 200 and 60 classes and 60 resamples, the interval contained the mean over
+    many choices of classes in 85% of the cases; without the shift in 67%.)
 
     Args:
       source_weights: numbers [n].
@@ -102,9 +99,6 @@ def bootstrap_interval(
       distances: float64 [n, m], cost matrix.
       cost: measured earth mover's distance.
       config: settings; a `bootstrap` of a few hundred resamples is enough.
-
-    Returns:
-      (low, high).
 
     Raises:
       UserError: if a side has fewer than 2 classes, there are fewer than 20 resamples, or the

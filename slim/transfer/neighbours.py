@@ -33,8 +33,7 @@ def nearest_neighbours(
     >>> nearest_neighbours([[0.0, 0.0], [3.0, 4.0], [9.0, 9.0]], [[0.0, 0.0]], 2)
     (array([[0., 5.]]), array([[0, 1]]))
     """
-    features = np.asarray(features)
-    queries = np.asarray(queries)
+    features, queries = np.asarray(features), np.asarray(queries)
     for array, where in ((features, 'features'), (queries, 'queries')):
         check_features(array, where)
         check_finite(array, where)

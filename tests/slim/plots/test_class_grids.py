@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from slim.plots import image_grids
-from slim.plots.class_grids import ClassPicture, draw_strips
+from slim.plots.image_grids import ClassPicture, draw_strips
 
 RED, GREEN, BLUE = (200, 30, 40), (20, 180, 60), (30, 40, 210)
 
