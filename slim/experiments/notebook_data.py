@@ -19,6 +19,7 @@ from slim.configs import SimilarityConfig
 from slim.errors import UserError
 from slim.experiments import published, subprocesses
 from slim.experiments.miniature import CLASS_FEATURES, SETTINGS
+from slim.experiments.subprocesses import command
 from slim.features import domains, storage
 
 RESULTS, CORRELATIONS = 'results.csv', 'correlations.csv'
@@ -124,24 +125,20 @@ def find_or_make_image_features(
     steps = {}
     for name in ('demo_source', 'demo'):
         if not os.path.exists(os.path.join(root, 'data', name, 'manifest.json')):
-            steps[f'render {name}, 10 to 30 s'] = subprocesses.command(
-                'prepare_dataset.py', dataset_name=name
-            )
-            steps[f'write {name} as TFRecords, 1 s'] = subprocesses.command(
+            steps[f'render {name}, 10 to 30 s'] = command('prepare_dataset.py', dataset_name=name)
+            steps[f'write {name} as TFRecords, 1 s'] = command(
                 'convert_dataset.py', dataset_name=name, num_shards=4
             )
-    steps[f'train a small network on demo_source, {STEPS} steps, 40 s on 2 cores'] = (
-        subprocesses.command(
-            'train.py',
-            *NETWORK,
-            *TRAINING,
-            dataset_name='demo_source',
-            train_dir=CHECKPOINT_DIR,
-            train_image_size=IMAGE_SIZE,
-            max_number_of_steps=STEPS,
-        )
+    steps[f'train a small network on demo_source, {STEPS} steps, 40 s on 2 cores'] = command(
+        'train.py',
+        *NETWORK,
+        *TRAINING,
+        dataset_name='demo_source',
+        train_dir=CHECKPOINT_DIR,
+        train_image_size=IMAGE_SIZE,
+        max_number_of_steps=STEPS,
     )
-    steps['extract features of demo, 10 s'] = subprocesses.command(
+    steps['extract features of demo, 10 s'] = command(
         'feature_extraction.py',
         *NETWORK,
         dataset_name=NEW_IMAGES.dataset_name,
@@ -150,10 +147,10 @@ def find_or_make_image_features(
         image_size=IMAGE_SIZE,
         end_point=END_POINT,
     )
-    for name, command in steps.items():
+    folder = os.path.join(root, CHECKPOINT_DIR)
+    for name, arguments in steps.items():
         log(f'{name} ...')
-        folder = os.path.join(root, CHECKPOINT_DIR)
-        subprocesses.run({name: command}, 1, {}, folder, lambda line: None, root)
+        subprocesses.run({name: arguments}, 1, {}, folder, lambda line: None, root)
     log(f'features of {NEW_IMAGES.dataset_name}: {NEW_IMAGES.feature_dir}')
     return NEW_IMAGES
 

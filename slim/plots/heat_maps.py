@@ -1,7 +1,8 @@
-"""Matrices as colours: similarities with their values, distances of many classes."""
+"""Matrices as colours: similarities, confusion matrices, distances of many classes."""
 
 import itertools
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -9,6 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
 COLOURS = 'viridis'
+MAX_COUNTS = 20  # Number of classes up to which cells of a confusion matrix hold counts.
+MAX_NAMES = 60  # Number of classes up to which its rows and columns have names.
 
 
 def draw_heat_map(
@@ -31,7 +34,7 @@ def draw_heat_map(
     figure = Figure(figsize=size, layout='constrained')
     axes = figure.subplots()
     image = axes.imshow(values, cmap=COLOURS, aspect='auto')
-    add_cell_texts(axes, image, texts, size=8.5)
+    _add_cell_texts(axes, image, texts, size=8.5)
     figure.colorbar(image, ax=axes).set_label(title, fontsize=8)
     broken = [name.replace('+', '+\n') for name in column_names]
     axes.set_xticks(range(len(broken)), broken, fontsize=8)
@@ -40,7 +43,33 @@ def draw_heat_map(
     return figure
 
 
-def add_cell_texts(
+def draw_confusion(confusion: np.ndarray, names: list[str] | None = None) -> Figure:
+    """Draws the fraction of the images of each class (row) that was predicted as each (column).
+
+    With up to 20 classes, the cells also show the numbers of images; an empty cell is 0.
+
+    Args:
+      confusion: int [classes, classes], numbers of images.
+      names: names of the classes, shown for up to 60 classes; by default their labels.
+    """
+    num_classes = len(confusion)
+    figure = Figure(figsize=(8, 7), layout='constrained')
+    axes = figure.subplots()
+    fractions = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
+    image = axes.imshow(fractions, cmap='Blues', vmin=0, vmax=1)
+    figure.colorbar(image, label='fraction of the images of the class')
+    axes.set(xlabel='predicted class', ylabel='class')
+    if num_classes <= MAX_COUNTS:
+        texts = [[str(count) if count else '' for count in row] for row in confusion.tolist()]
+        _add_cell_texts(axes, image, texts, size=10 if num_classes <= 10 else 8)
+    if names is not None and num_classes <= MAX_NAMES:
+        style: dict[str, Any] = {'fontsize': 9 if num_classes <= 20 else 5, 'parse_math': False}
+        axes.set_xticks(range(num_classes), names, rotation=90, **style)
+        axes.set_yticks(range(num_classes), names, **style)
+    return figure
+
+
+def _add_cell_texts(
     axes: Axes, image: AxesImage, texts: Sequence[Sequence[str]], size: float
 ) -> None:
     """Writes a text into each cell of an image, in black or white, whichever is readable there."""

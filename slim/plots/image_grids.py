@@ -3,7 +3,7 @@
 import io
 import textwrap
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,9 +11,7 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageOps
 
 from slim.files import atomic_file
-
-if TYPE_CHECKING:
-    from slim.transfer.linear_classifier import ClassificationResult
+from slim.transfer.linear_classifier import ClassificationResult
 
 SIZE = 144, 108  # Width and height of an image in pixels.
 RIGHT, WRONG, NEUTRAL = '#2a9d3a', '#d62728', '#cccccc'  # Colours of frames.
@@ -47,7 +45,7 @@ def thumbnail(picture: str | Image.Image) -> np.ndarray:
     return np.asarray(ImageOps.pad(picture.convert('RGB'), SIZE, color='white'))
 
 
-def confused_first(result: 'ClassificationResult', label: int, other: int, count: int) -> list[int]:
+def confused_first(result: ClassificationResult, label: int, other: int, count: int) -> list[int]:
     """Returns the rows of up to `count` images of the class `label`.
 
     First come those misclassified as the class `other`, by descending probability.
@@ -83,7 +81,7 @@ def draw_neighbours(
 
 
 def draw_pairs(
-    result: 'ClassificationResult',
+    result: ClassificationResult,
     paths: Sequence[str],
     names: Sequence[str],
     pairs: Sequence[tuple[int, int, float]],

@@ -18,6 +18,8 @@ from slim import validation
 from slim.configs import LinearClassifierConfig
 from slim.errors import UserError
 
+FOLDS = 3  # Of the cross-validation.
+
 
 @dataclass(frozen=True, eq=False)
 class ClassificationResult:
@@ -130,12 +132,12 @@ def select_c_by_cross_validation(
     features: ArrayLike,
     labels: ArrayLike,
     choices: Sequence[float] = (0.01, 0.1, 1.0, 10.0, 100.0),
-    folds: int = 3,
     seed: int = LinearClassifierConfig.seed,
     max_iterations: int = LinearClassifierConfig.max_iterations,
 ) -> float:
     """Returns the C with the highest accuracy in stratified cross-validation; of ties the smallest.
 
+    There are `FOLDS` folds, each with the same fractions of the classes.
     Pass training images only: a C that was selected on the images of the reported accuracy would
     bias it upwards.
 
@@ -143,7 +145,6 @@ def select_c_by_cross_validation(
       features: float [images, feature_dim].
       labels: int [images], from 0 without gaps.
       choices: values of C to choose from, in ascending order.
-      folds: number of folds, each with the same fractions of the classes.
       seed: random seed of the folds.
       max_iterations: largest number of iterations of lbfgs.
 
@@ -158,12 +159,12 @@ def select_c_by_cross_validation(
 
     features, labels = _checked(features, labels, 'training features')
     counts = np.bincount(labels)
-    if counts.min() < folds:
+    if counts.min() < FOLDS:
         raise UserError(
             f'class {counts.argmin()} has {counts.min()} training images, too few to select C by '
-            f'cross-validation with {folds} folds; set C'
+            f'cross-validation with {FOLDS} folds; set C'
         )
-    splits = list(StratifiedKFold(folds, shuffle=True, random_state=seed).split(features, labels))
+    splits = list(StratifiedKFold(FOLDS, shuffle=True, random_state=seed).split(features, labels))
     correct = []
     for C in choices:
         correct.append(0)
