@@ -83,7 +83,7 @@ def write_results(prefix: str, result: 'ClassificationResult', names: list[str])
     """Writes the files that the docstring of this script lists."""
     from slim import tables
     from slim.files import write_text
-    from slim.plots.confusion_matrix import draw_confusion
+    from slim.plots.heat_maps import draw_confusion
     from slim.plots.image_grids import write_png
 
     columns = result.labels.tolist(), result.predictions.tolist(), result.probabilities.tolist()

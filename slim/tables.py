@@ -44,7 +44,8 @@ def format_table(
         firsts = {column: next(row[column] for row in rows if column in row) for column in columns}
         left = [column for column, cell in firsts.items() if isinstance(cell, str)]
     left = set(left)
-    lines = [[_cell(row.get(column, '')) for column in columns] for row in rows]
+    cells = ([row.get(column, '') for column in columns] for row in rows)
+    lines = [[f'{c:.4f}' if isinstance(c, float) else str(c) for c in line] for line in cells]
     if headers:
         lines.insert(0, columns)
     widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
@@ -55,10 +56,6 @@ def format_table(
         ).rstrip()
         for line in lines
     )
-
-
-def _cell(value: object) -> str:
-    return f'{value:.4f}' if isinstance(value, float) else str(value)
 
 
 def format_csv(rows: Iterable[Sequence[Any]]) -> str:

@@ -97,7 +97,7 @@ def test_names_of_another_dataset_are_ignored_with_a_warning(run, feature_dir, t
     result = run('--dataset_name=birds')
     assert result.returncode == 0
     assert result.stderr == (
-        'warning: labels.txt has 2 classes, the features have 3: names ignored\n'
+        'warning: labels.txt names 2 classes and the features have 3; not used\n'
     )
     assert read_csv(feature_dir / 'birds_linear_confusion.csv')[0] == ['', '0', '1', '2']
 

@@ -2,7 +2,8 @@
 
 import functools
 import os
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from PIL import Image
 
@@ -10,24 +11,21 @@ from slim import configs
 from slim.datasets import split_lists
 from slim.experiments.notebook_data import FeatureSet
 from slim.features import source_images
-from slim.plots.class_grids import ClassPicture
+from slim.plots.image_grids import ClassPicture
 
 
 @dataclass(frozen=True)
 class ClassImages:
-    """Classes of a domain, with an image of each class if there are images.
+    """Classes of a domain, with a training image of each class if there are images.
 
     Attributes:
-      domain: name of the domain.
       names: class names by label; None if they are not known.
-      paths: label -> path of a training image; empty if image files are missing.
-      is_synthetic: whether images can be rendered.
+      image_of: function that returns the image of a label, a path or, of a synthetic dataset, a
+        rendered image; None if image files are missing.
     """
 
-    domain: str
-    names: list[str] | None = None
-    paths: dict[int, str] = field(default_factory=dict)
-    is_synthetic: bool = False
+    names: list[str] | None
+    image_of: Callable[[int], str | Image.Image] | None
 
     def name(self, label: int) -> str:
         """Returns the class's name, or its label if the name is not known."""
@@ -35,31 +33,19 @@ class ClassImages:
 
     def picture(self, label: int) -> ClassPicture:
         """Returns a training image of the class with its name; only if `has_pictures`."""
-        if self.is_synthetic:
-            return ClassPicture(_render(self.domain, label), self.name(label))
-        return ClassPicture(self.paths[label], self.name(label))
+        assert self.image_of is not None
+        return ClassPicture(self.image_of(label), self.name(label))
 
     @property
     def has_pictures(self) -> bool:
-        return self.is_synthetic or bool(self.paths)
-
-
-@functools.cache
-def _render(dataset_name: str, label: int) -> Image.Image:
-    from slim import synthetic
-
-    return synthetic.render_example(dataset_name, label)
+        return self.image_of is not None
 
 
 def find_images(feature_set: FeatureSet, root: str = '.') -> dict[str, ClassImages]:
-    """Finds names and images of the classes of each domain of a feature set.
+    """Finds names and images of the classes of each domain of a feature set, below `root`.
 
     Images of synthetic datasets are rendered, unless this version renders them differently from the
     one that the features were extracted from. Images of other datasets are looked up in data/.
-
-    Args:
-      feature_set: domains and the names of their datasets.
-      root: folder of the repository.
 
     Raises:
       UserError: if a list of a dataset is invalid.
@@ -69,6 +55,7 @@ def find_images(feature_set: FeatureSet, root: str = '.') -> dict[str, ClassImag
 
 
 def _find_images(feature_set: FeatureSet, name: str, root: str) -> ClassImages:
+    from slim import synthetic
     from slim.synthetic import DATASETS, definitions
 
     digest = feature_set.digests.get(name)
@@ -78,10 +65,11 @@ def _find_images(feature_set: FeatureSet, name: str, root: str) -> ClassImages:
         and definitions.definition_digest(DATASETS[name]).startswith(digest)
     ):
         rendered = [one.name for one in definitions.class_descriptions(DATASETS[name])]
-        return ClassImages(name, rendered, is_synthetic=True)
+        render = functools.partial(synthetic.render_example, name)
+        return ClassImages(rendered, functools.cache(render))
     folder = os.path.join(root, configs.DATASET_DIR, feature_set.dataset_of.get(name, name))
-    names = split_lists.read_labels(folder)
     path = split_lists.list_path(folder, source_images.SPLITS['train'])
     listed = split_lists.read_list(path) if os.path.exists(path) else []
     paths = {image.label: os.path.join(folder, image.path) for image in listed}
-    return ClassImages(name, names, paths if all(map(os.path.isfile, paths.values())) else {})
+    has_images = bool(paths) and all(map(os.path.isfile, paths.values()))
+    return ClassImages(split_lists.read_labels(folder), paths.__getitem__ if has_images else None)

@@ -116,8 +116,7 @@ def _step(name: str) -> Iterator[None]:
 def run(settings: configs.MiniatureConfig, folders: Folders) -> tuple[list[dict], list[dict]]:
     """Runs the whole experiment; resumes it if some of its files exist already.
 
-    Returns:
-      (rows of `measure`, rows of `correlations`).
+    Returns the rows of `measure` and those of `correlations`.
 
     Raises:
       UserError: if a folder holds something else, or a setting is invalid.
@@ -178,10 +177,7 @@ def pretrain(settings: configs.MiniatureConfig, folders: Folders) -> None:
 
     Each training uses one core, so the results do not depend on the number of cores. Two trainings
     in parallel take two thirds of the time of one after the other on both cores, because the layers
-    are too small for two threads.
-
-    Raises:
-      UserError: if a training fails.
+    are too small for two threads. Raises a `UserError` if a training fails.
     """
     from slim.datasets import workers
 
@@ -260,11 +256,11 @@ def measure(settings: configs.MiniatureConfig, folders: Folders) -> list[dict]:
 
     Returns:
       Rows with
-        target, source           names; that of the union consists of its parts, joined by '+'
-        emd, similarity          on class features by the network of the union
-        accuracy                 of a linear classifier on features by the source's network
-        accuracy_error           standard error for the number of validation images
-        logme, h_score           on features of the training images by the source's network
+        target, source   names; that of the union consists of its parts, joined by '+'
+        emd, similarity  on class features by the network of the union
+        accuracy         of a linear classifier on features by the source's network
+        accuracy_error   standard error for the number of validation images
+        logme, h_score   on features of the training images by the source's network
     """
     class_dir = os.path.join(folders.output_dir, CLASS_FEATURES)
     union_dir = os.path.join(folders.feature_dir, settings.union)
@@ -274,7 +270,7 @@ def measure(settings: configs.MiniatureConfig, folders: Folders) -> list[dict]:
     parts = [domains.read_domain(class_dir, name) for name in settings.sources]
     sources = dict(zip(settings.networks, [*parts, domains.merge_domains(parts)], strict=True))
     return [
-        measure_pair(
+        _measure_pair(
             source,
             domains.read_domain(class_dir, target),
             os.path.join(folders.feature_dir, network),
@@ -285,17 +281,10 @@ def measure(settings: configs.MiniatureConfig, folders: Folders) -> list[dict]:
     ]
 
 
-def measure_pair(
+def _measure_pair(
     source: domains.Domain, target: domains.Domain, feature_dir: str, gamma: float
 ) -> dict:
-    """Returns a row of `measure`.
-
-    Args:
-      source: source domain.
-      target: target domain, with features by the same network.
-      feature_dir: folder of features of the target's images by the source's network.
-      gamma: factor of the exponent in exp(-gamma * EMD).
-    """
+    """Returns a row; `feature_dir` has features of the target's images by the source's network."""
     from slim.transfer import measures
     from slim.transfer.domain_similarity import measure_similarity
     from slim.transfer.linear_classifier import classify

@@ -4,10 +4,11 @@
 or new ones, which the scripts of this repository extract in processes of their own, so that the
 notebook does not import TensorFlow. `DomainSimilarityDemo.ipynb` takes class features of several
 domains: the paper's, or those of the miniature experiment, reproduce_transfer.py: a run of the
-user's or the committed one in docs/transfer.
+user's or the committed one in docs/transfer. `root` is the folder of the repository everywhere.
 """
 
 import csv
+import itertools
 import json
 import os
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from slim.configs import SimilarityConfig
 from slim.errors import UserError
 from slim.experiments import published, subprocesses
 from slim.experiments.miniature import CLASS_FEATURES, SETTINGS
+from slim.experiments.subprocesses import command
 from slim.features import domains, storage
 
 RESULTS, CORRELATIONS = 'results.csv', 'correlations.csv'
@@ -25,12 +27,7 @@ MINIATURE_RUNS = ('feature/transfer', 'docs/transfer')  # In order of preference
 
 
 class ImageFeatures(NamedTuple):
-    """Features of the images of one dataset.
-
-    Attributes:
-      dataset_name: name of the dataset.
-      feature_dir: folder of the features of one network.
-    """
+    """Features of the images of one dataset, in the folder of the features of one network."""
 
     dataset_name: str
     feature_dir: str
@@ -98,20 +95,12 @@ MINIATURE_COUNTS = 8, 4, 6  # Selected for every third target.
 def find_image_features(root: str = '.') -> ImageFeatures | None:
     """Returns the first complete features of: the paper, demo.sh, an earlier run of the notebook.
 
-    Args:
-      root: folder of the repository.
-
-    Returns:
-      The features, below `root`; None if there are none.
+    Returns None if there are none below `root`.
     """
     for features in (PAPER_IMAGES, DEMO_IMAGES, NEW_IMAGES):
-        paths = [
-            storage.array_path(
-                os.path.join(root, features.feature_dir), features.dataset_name, kind, split
-            )
-            for kind in ('feature', 'label')
-            for split in ('train', 'val')
-        ]
+        folder = os.path.join(root, features.feature_dir)
+        arrays = itertools.product(('feature', 'label'), ('train', 'val'))
+        paths = [storage.array_path(folder, features.dataset_name, *array) for array in arrays]
         if all(map(os.path.exists, paths)):
             return features
     return None
@@ -123,11 +112,8 @@ def find_or_make_image_features(
     """Finds features of images; where there are none, extracts some, which takes about a minute.
 
     Writes the synthetic datasets if they are missing, trains on `demo_source`, and extracts
-    features of `demo`, whose species are different ones. Resumes a run that was interrupted.
-
-    Args:
-      root: folder of the repository.
-      log: function that gets a line for each step.
+    features of `demo`, whose species are different ones. Resumes a run that was interrupted. `log`
+    gets a line for each step.
 
     Raises:
       UserError: if a step fails.
@@ -139,24 +125,20 @@ def find_or_make_image_features(
     steps = {}
     for name in ('demo_source', 'demo'):
         if not os.path.exists(os.path.join(root, 'data', name, 'manifest.json')):
-            steps[f'render {name}, 10 to 30 s'] = subprocesses.command(
-                'prepare_dataset.py', dataset_name=name
-            )
-            steps[f'write {name} as TFRecords, 1 s'] = subprocesses.command(
+            steps[f'render {name}, 10 to 30 s'] = command('prepare_dataset.py', dataset_name=name)
+            steps[f'write {name} as TFRecords, 1 s'] = command(
                 'convert_dataset.py', dataset_name=name, num_shards=4
             )
-    steps[f'train a small network on demo_source, {STEPS} steps, 40 s on 2 cores'] = (
-        subprocesses.command(
-            'train.py',
-            *NETWORK,
-            *TRAINING,
-            dataset_name='demo_source',
-            train_dir=CHECKPOINT_DIR,
-            train_image_size=IMAGE_SIZE,
-            max_number_of_steps=STEPS,
-        )
+    steps[f'train a small network on demo_source, {STEPS} steps, 40 s on 2 cores'] = command(
+        'train.py',
+        *NETWORK,
+        *TRAINING,
+        dataset_name='demo_source',
+        train_dir=CHECKPOINT_DIR,
+        train_image_size=IMAGE_SIZE,
+        max_number_of_steps=STEPS,
     )
-    steps['extract features of demo, 10 s'] = subprocesses.command(
+    steps['extract features of demo, 10 s'] = command(
         'feature_extraction.py',
         *NETWORK,
         dataset_name=NEW_IMAGES.dataset_name,
@@ -165,19 +147,16 @@ def find_or_make_image_features(
         image_size=IMAGE_SIZE,
         end_point=END_POINT,
     )
-    for name, command in steps.items():
+    folder = os.path.join(root, CHECKPOINT_DIR)
+    for name, arguments in steps.items():
         log(f'{name} ...')
-        folder = os.path.join(root, CHECKPOINT_DIR)
-        subprocesses.run({name: command}, 1, {}, folder, lambda line: None, root)
+        subprocesses.run({name: arguments}, 1, {}, folder, lambda line: None, root)
     log(f'features of {NEW_IMAGES.dataset_name}: {NEW_IMAGES.feature_dir}')
     return NEW_IMAGES
 
 
 def find_feature_set(root: str = '.') -> FeatureSet:
     """Returns the paper's class features where all of them exist, else those of the miniature.
-
-    Args:
-      root: folder of the repository.
 
     Raises:
       UserError: if there are neither.
@@ -201,9 +180,6 @@ def find_feature_set(root: str = '.') -> FeatureSet:
 def find_results(root: str = '.') -> str:
     """Returns the folder of the miniature's results, below `root`.
 
-    Args:
-      root: folder of the repository.
-
     Raises:
       UserError: if there are no results.
     """
@@ -217,12 +193,9 @@ def find_results(root: str = '.') -> str:
 
 
 def _feature_paths(folder: str, name: str) -> list[str] | None:
-    """Returns the files of a domain's class features, or those of its images' features.
+    """Returns the two files of a domain's class features, or those of its images' features, if any.
 
     The paper's release has only the latter for some targets; its notebook computed the former.
-
-    Returns:
-      Two paths, or None if neither pair exists.
     """
     for ends in (('.npy', domains.WEIGHT), ('_feature.npy', '_label.npy')):
         paths = [os.path.join(folder, name + end) for end in ends]
@@ -241,15 +214,10 @@ def _read_domain(folder: str, name: str) -> domains.Domain:
 def read_domains(
     feature_set: FeatureSet, min_num_imgs: int, root: str = '.'
 ) -> tuple[list[domains.Domain], list[domains.Domain]]:
-    """Reads the domains of a feature set.
+    """Reads the domains of a feature set; returns (sources, targets).
 
-    Args:
-      feature_set: names and folder of the domains.
-      min_num_imgs: source classes with fewer images are ignored.
-      root: folder of the repository.
-
-    Returns:
-      (sources, targets). If there are several sources, the last one is their union.
+    If there are several sources, the last one is their union. Source classes with fewer than
+    `min_num_imgs` images are ignored.
 
     Raises:
       UserError: if a file is missing or invalid.
@@ -265,14 +233,9 @@ def read_domains(
 
 
 def read_results(folder: str, name: str = RESULTS) -> list[dict]:
-    """Reads a table of reproduce_transfer.py.
+    """Reads a table of reproduce_transfer.py, `RESULTS` or `CORRELATIONS`, from their folder.
 
-    Args:
-      folder: folder of its results.
-      name: name of the table, `RESULTS` or `CORRELATIONS`.
-
-    Returns:
-      Rows, with numbers as int or float.
+    Numbers in its rows are int or float.
 
     Raises:
       UserError: if a cell that should be a number is not.

@@ -78,10 +78,9 @@ def run(
                         start_new_session=True,
                     )
                     running[name] = _Process(name, popen, log)
-                for name in [
-                    name for name, process in running.items() if process.popen.poll() is not None
-                ]:
-                    running.pop(name).check()
+                for name, process in list(running.items()):
+                    if process.popen.poll() is not None:
+                        running.pop(name).check()
                 time.sleep(POLL_SECONDS)
         finally:
             for process in running.values():

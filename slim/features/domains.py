@@ -92,11 +92,7 @@ def create_domain(
 
 
 def keep_classes(domain: Domain, min_num_imgs: float = 0) -> Domain:
-    """Removes the classes that have too few images (paper, section 4).
-
-    Args:
-      domain: domain to select from.
-      min_num_imgs: minimum number of images of a class.
+    """Removes the classes with fewer than `min_num_imgs` images (paper, section 4).
 
     Raises:
       UserError: if no class is left, or one that is left has no image or a mean that is not finite.
@@ -181,10 +177,9 @@ def read_array(path: str) -> np.ndarray:
 
 
 def read_features_and_labels(features_path: str, labels_path: str) -> tuple[np.ndarray, np.ndarray]:
-    """Reads the features of images and their labels.
+    """Reads features, float [images, feature_dim], and labels, int64 [images].
 
-    Returns:
-      (float [images, feature_dim], a memory map whose values are not checked; int64 [images]).
+    The features are a memory map, and their values are not checked.
 
     Raises:
       UserError: if the arrays are malformed or their lengths differ.
@@ -209,23 +204,11 @@ def split_pair(text: str, flag: str) -> tuple[str, str]:
     return paths[0], paths[1]
 
 
-def known_domains(feature_dir: str) -> list[str]:
-    """Returns the sorted names of the domains in a folder of features."""
-    names = [name for name in os.listdir(feature_dir) if not name.startswith('.')]
-    ends = WEIGHT, os.path.basename(array_path('', '', 'feature', 'train'))
-    return sorted({name.removesuffix(end) for end in ends for name in names if name.endswith(end)})
-
-
 def read_images(feature_dir: str, name: str, split: str) -> tuple[np.ndarray, np.ndarray]:
     """Reads the features and labels of a dataset's images, as written by feature_extraction.py.
 
-    Args:
-      feature_dir: folder of the features of one network.
-      name: name of the dataset.
-      split: 'train' or 'val'.
-
-    Returns:
-      The same as `read_features_and_labels`.
+    `feature_dir` is the folder of the features of one network, `split` is 'train' or 'val'. Returns
+    the same as `read_features_and_labels`.
 
     Raises:
       UserError: if they are missing or malformed.
@@ -294,7 +277,9 @@ def _missing_domain(feature_dir: str, name: str, missing: str) -> UserError:
             f'{feature_dir}: there is no such folder; set --feature_dir to the folder that '
             'feature_extraction.py wrote to, such as feature/inception_v3_iNat_299'
         )
-    known = known_domains(feature_dir)
+    names = [name for name in os.listdir(feature_dir) if not name.startswith('.')]
+    ends = WEIGHT, os.path.basename(array_path('', '', 'feature', 'train'))
+    known = sorted({name.removesuffix(end) for end in ends for name in names if name.endswith(end)})
     if name in known:
         return UserError(
             f'{feature_dir}: {missing} is missing; python feature_extraction.py '

@@ -48,15 +48,14 @@ def image_paths(
 ) -> list[str] | None:
     """Returns the paths of the images of features, in the order of the features' rows.
 
+    Returns None if the list or an image is missing, or the labels of the list differ from those of
+    the features, so that it describes other images.
+
     Args:
       dataset_dir: folder of datasets.
       dataset_name: folder in it.
       split: 'train' or 'val'.
       labels: int [images], labels of the features.
-
-    Returns:
-      The paths; None if the list or an image is missing, or the labels of the list differ from
-      those of the features, so that it describes other images.
 
     Raises:
       UserError: if the list cannot be read.

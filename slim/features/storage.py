@@ -73,11 +73,7 @@ def _create_array(path: str, dtype: npt.DTypeLike, shape: tuple[int, ...]) -> np
 
 
 class FeatureWriter:
-    """A feature file that is filled in any order, possibly over several runs.
-
-    Attributes:
-      path: path of the complete file.
-    """
+    """A feature file `path` that is filled in any order, possibly over several runs."""
 
     def __init__(
         self, path: str, num_images: int, feature_dim: int, provenance: dict[str, object]
@@ -154,8 +150,7 @@ class FeatureWriter:
           ValueError: if a row was never written.
         """
         self.sync()
-        missing = self.missing_rows()
-        if len(missing):
+        if len(missing := self.missing_rows()):
             raise ValueError(f'{len(missing)} rows were not written, the first is {missing[0]}')
         del self._rows, self._done
         # The provenance last, so that a new one never accompanies older rows.

@@ -3,8 +3,7 @@
 Functions called `draw_*` return a matplotlib `Figure`; they do not use pyplot, hence have no state.
 `image_grids.show` displays one in a notebook, `image_grids.write_png` writes one to a file.
 
-- `image_grids`: nearest neighbours and pairs of classes, as grids of images
-- `class_grids`: classes as images, and the flow between them
-- `heat_maps`, `confusion_matrix`: matrices as colours
+- `image_grids`: nearest neighbours, pairs and rows of classes, as grids of images
+- `heat_maps`: matrices as colours, a confusion matrix among them
 - `tsne`: map of features; `transfer_scatter`: similarity and transfer accuracy
 """

@@ -1,68 +1,54 @@
-"""Grids of images: nearest neighbours of queries, and pairs of classes that are often confused."""
+"""Grids of images: neighbours of queries, pairs of classes that are confused, rows of classes."""
 
 import io
 import textwrap
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import ArrayLike
 from PIL import Image, ImageOps
 
 from slim.files import atomic_file
-
-if TYPE_CHECKING:
-    from slim.transfer.linear_classifier import ClassificationResult
+from slim.transfer.linear_classifier import ClassificationResult
 
 SIZE = 144, 108  # Width and height of an image in pixels.
 RIGHT, WRONG, NEUTRAL = '#2a9d3a', '#d62728', '#cccccc'  # Colours of frames.
 
 
-def thumbnail(picture: str | Image.Image, size: tuple[int, int] = SIZE) -> np.ndarray:
-    """Returns a whole image, scaled down and padded with white, uint8 [height, width, 3].
+class ClassPicture(NamedTuple):
+    """An image that represents a class.
+
+    Attributes:
+      picture: path of an image, or a `PIL.Image`.
+      name: name of the class.
+    """
+
+    picture: str | Image.Image
+    name: str
+
+
+def thumbnail(picture: str | Image.Image) -> np.ndarray:
+    """Returns a whole image, scaled down to `SIZE` and padded with white, uint8 [height, width, 3].
 
     Args:
       picture: path of an image, or a `PIL.Image`.
-      size: (width, height) of the result in pixels.
 
     Raises:
       OSError: if the image cannot be read.
     """
     if isinstance(picture, str):
         with Image.open(picture) as file:
-            file.draft('RGB', (2 * size[0], 2 * size[1]))  # Decodes a JPEG at a lower resolution.
+            file.draft('RGB', (2 * SIZE[0], 2 * SIZE[1]))  # Decodes a JPEG at a lower resolution.
             picture = file.convert('RGB')
-    return np.asarray(ImageOps.pad(picture.convert('RGB'), size, color='white'))
+    return np.asarray(ImageOps.pad(picture.convert('RGB'), SIZE, color='white'))
 
 
-def spread_rows(labels: ArrayLike, count: int) -> list[int]:
-    """Returns the row of the first image of each of `count` classes, spread evenly over all.
+def confused_first(result: ClassificationResult, label: int, other: int, count: int) -> list[int]:
+    """Returns the rows of up to `count` images of the class `label`.
 
-    Args:
-      labels: int [images].
-      count: number of classes; all of them if there are fewer.
-
-    >>> spread_rows([0, 0, 1, 2, 2, 3], 2)
-    [0, 5]
-    """
-    present, firsts = np.unique(np.asarray(labels), return_index=True)
-    chosen = np.linspace(0, len(present) - 1, min(count, len(present))).round().astype(int)
-    return firsts[chosen].tolist()
-
-
-def confused_first(result: 'ClassificationResult', label: int, other: int, count: int) -> list[int]:
-    """Returns images of a class, first those misclassified as `other`, by descending probability.
-
-    Args:
-      result: predictions.
-      label: label of the class.
-      other: label of the other class.
-      count: number of images; all of the class if there are fewer.
-
-    Returns:
-      Rows of the classified images.
+    First come those misclassified as the class `other`, by descending probability.
     """
     rows = np.flatnonzero(result.labels == label)
     confused = result.predictions[rows] == other
@@ -95,7 +81,7 @@ def draw_neighbours(
 
 
 def draw_pairs(
-    result: 'ClassificationResult',
+    result: ClassificationResult,
     paths: Sequence[str],
     names: Sequence[str],
     pairs: Sequence[tuple[int, int, float]],
@@ -128,33 +114,41 @@ def draw_pairs(
     return figure
 
 
-def encode(figure: Figure, picture_format: str, dpi: int = 80, quality: int = 85) -> bytes:
-    """Encodes a figure as a PNG, for drawings, or as a JPEG, for images.
+def draw_strips(strips: list[tuple[str, list[ClassPicture]]]) -> Figure:
+    """Draws rows of images, each with its name on the left and the class above each image.
 
     Args:
-      figure: figure to encode.
-      picture_format: 'png' or 'jpeg'.
-      dpi: resolution in pixels per inch.
-      quality: quality of a JPEG.
+      strips: (name of the row, its classes); at least one row with one class.
     """
+    columns = max(len(classes) for _, classes in strips)
+    figure, grid = create_grid(len(strips), columns + 1, widths=[1] * (columns + 1))
+    for axes_row, (name, classes) in zip(grid, strips, strict=True):
+        label = axes_row[0].text(0.5, 0.5, name, ha='center', va='center', fontweight='bold')
+        label.set(transform=axes_row[0].transAxes, fontsize=9)
+        for axes, one in zip(axes_row[1:], classes, strict=False):
+            add_image(axes, one.picture, NEUTRAL, one.name)
+    return figure
+
+
+def encode(figure: Figure, picture_format: str) -> bytes:
+    """Encodes a figure, at 80 pixels per inch, as a 'png', for drawings, or 'jpeg', for images."""
     figure.draw_without_rendering()  # The layout takes two passes to converge.
     pixels = io.BytesIO()
-    figure.savefig(pixels, format='png', dpi=dpi)
+    figure.savefig(pixels, format='png', dpi=80)
     image = Image.open(pixels).convert('RGB')
     out = io.BytesIO()
     if picture_format == 'png':  # 256 colours are enough for a drawing, and take a third.
         image.quantize(256, dither=Image.Dither.NONE).save(out, 'PNG', optimize=True)
     else:
-        image.save(out, picture_format, quality=quality, optimize=True)
+        image.save(out, picture_format, quality=85, optimize=True)
     return out.getvalue()
 
 
-def show(figure: Figure, picture_format: str = 'png', dpi: int = 80) -> None:
+def show(figure: Figure, picture_format: str = 'png') -> None:
     """Displays a figure in a notebook, encoded by `encode`: small enough to be committed."""
-    from IPython.display import Image as DisplayedImage
-    from IPython.display import display
+    from IPython import display
 
-    display(DisplayedImage(encode(figure, picture_format, dpi), format=picture_format))
+    display.display(display.Image(encode(figure, picture_format), format=picture_format))
 
 
 def write_png(path: str, figure: Figure, dpi: int) -> None:
@@ -168,15 +162,12 @@ def write_png(path: str, figure: Figure, dpi: int) -> None:
 
 
 def create_grid(rows: int, columns: float, widths: Sequence[float]) -> tuple[Figure, np.ndarray]:
-    """Creates a figure with a grid of empty axes, each as high as an image and its texts.
+    """Creates a figure with a grid of empty axes [rows, len(widths)], high enough for captions.
 
     Args:
       rows: number of rows of the grid.
       columns: width of the figure, in images.
       widths: relative widths of the columns of the grid.
-
-    Returns:
-      (figure, axes [rows, len(widths)]).
     """
     width, height = 1.4, 1.4 * SIZE[1] / SIZE[0] + 0.4  # Inches, with room for text.
     figure = Figure(figsize=(width * columns + 0.3, height * rows), layout='constrained')

@@ -19,7 +19,6 @@ PCA_DIM = 50  # Dimension of the input of t-SNE: less noise, and an eighth of th
 PERPLEXITY = 30
 NEIGHBOURS = 10
 MAX_NAMES = 20  # Number of classes that colours can distinguish.
-MAX_IMAGES = 6000  # Takes a minute and 1 GB.
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,22 +35,10 @@ class FeatureMap:
     trustworthiness: float
 
 
-def choose_images(num_images: int, limit: int = MAX_IMAGES, seed: int = 0) -> np.ndarray:
-    """Chooses the images of a map: all, or a random sample of `limit` images if there are more.
-
-    Returns:
-      int64 [chosen], rows in ascending order.
-
-    >>> choose_images(3), len(choose_images(100, limit=10))
-    (array([0, 1, 2]), 10)
-    """
-    if num_images <= limit:
-        return np.arange(num_images)
-    return np.sort(np.random.default_rng(seed).choice(num_images, limit, replace=False))
-
-
 def map_features(features: ArrayLike, seed: int = 0) -> FeatureMap:
     """Maps features to two dimensions: PCA to 50 dimensions, then t-SNE.
+
+    6,000 images take a minute and 1 GB.
 
     Args:
       features: float [images, feature_dim].
@@ -86,10 +73,7 @@ def map_features(features: ArrayLike, seed: int = 0) -> FeatureMap:
 
 
 def draw_map(
-    feature_map: FeatureMap,
-    labels: ArrayLike,
-    names: Sequence[str],
-    wrong: ArrayLike | None = None,
+    feature_map: FeatureMap, labels: ArrayLike, names: Sequence[str], wrong: ArrayLike | None = None
 ) -> Figure:
     """Draws a map in the colours of the classes, with a legend for up to 20 classes.
 

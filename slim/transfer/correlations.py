@@ -11,7 +11,7 @@ ALL = 'all'
 CENTRED = 'all, centred'
 
 
-def correlations(rows: list[dict], measures: list[str], outcome: str = 'accuracy') -> list[dict]:
+def correlations(rows: list[dict], measures: list[str]) -> list[dict]:
     """Correlates transferability measures with transfer accuracy.
 
     Accuracy depends mostly on how difficult the target is, whatever the source. The correlation is
@@ -19,9 +19,8 @@ def correlations(rows: list[dict], measures: list[str], outcome: str = 'accuracy
     after subtracting each target's mean from both numbers, which isolates the effect of the source.
 
     Args:
-      rows: a dictionary per pair of source and target, with 'target', the measures and the outcome.
-      measures: keys of the numbers that should predict the outcome.
-      outcome: key of the number to be predicted.
+      rows: a dictionary per pair of source and target, with 'target', the measures and 'accuracy'.
+      measures: keys of the numbers that should predict the accuracy.
 
     Returns:
       For each measure a row per target, then rows `ALL` and `CENTRED`, with
@@ -40,8 +39,8 @@ def correlations(rows: list[dict], measures: list[str], outcome: str = 'accuracy
     """
     table = []
     for measure in measures:
-        pairs = _pairs_by_target(rows, measure, outcome)
-        hits = best_source_found(rows, measure, outcome)
+        pairs = _pairs_by_target(rows, measure)
+        hits = best_source_found(rows, measure)
         hits[ALL] = hits[CENTRED] = float(np.mean(list(hits.values())))
         scopes = {
             **pairs,
@@ -62,31 +61,26 @@ def correlations(rows: list[dict], measures: list[str], outcome: str = 'accuracy
     return table
 
 
-def best_source_found(
-    rows: list[dict], measure: str, outcome: str = 'accuracy'
-) -> dict[str, float]:
+def best_source_found(rows: list[dict], measure: str) -> dict[str, float]:
     """Returns, for each target, 1.0 if the source with the largest measure is a best one, else 0.0.
 
-    Args:
-      rows: a dictionary per pair, see `correlations`.
-      measure: key of the measure.
-      outcome: key of the number to be predicted. Sources with equal outcomes are equally good.
+    Sources with equal accuracies are equally good. `rows` are those of `correlations`.
 
     >>> rows = [{'target': 'a', 'emd': m, 'accuracy': a} for m, a in ((1, 0.8), (2, 0.9))]
     >>> best_source_found(rows, 'emd')
     {'a': 1.0}
     """
     return {
-        target: float(outcomes[np.argmax(values)] == outcomes.max())
-        for target, (values, outcomes) in _pairs_by_target(rows, measure, outcome).items()
+        target: float(accuracies[np.argmax(values)] == accuracies.max())
+        for target, (values, accuracies) in _pairs_by_target(rows, measure).items()
     }
 
 
-def _pairs_by_target(rows: list[dict], measure: str, outcome: str) -> dict[str, np.ndarray]:
-    """Returns target -> float64 [2, sources], measure and outcome of each of its rows."""
+def _pairs_by_target(rows: list[dict], measure: str) -> dict[str, np.ndarray]:
+    """Returns target -> float64 [2, sources], measure and accuracy of each of its rows."""
     by_target = defaultdict(list)
     for row in rows:
-        by_target[row['target']].append((row[measure], row[outcome]))
+        by_target[row['target']].append((row[measure], row['accuracy']))
     return {target: np.array(pairs, np.float64).T for target, pairs in by_target.items()}
 
 

@@ -54,10 +54,7 @@ def measure_similarity(
 ) -> Similarity:
     """Measures how similar a source is to a target.
 
-    Args:
-      source: a `Domain` with the classes to be compared, see `domains.keep_classes`.
-      target: a `Domain`, likewise.
-      config: settings; `min_num_imgs` is not used here.
+    All classes of both are compared, see `domains.keep_classes`; `config.min_num_imgs` is not used.
 
     Raises:
       UserError: if the features differ in dimension, or the solver did not reach the optimum.
@@ -87,14 +84,14 @@ def bootstrap_interval(
     cost: float,
     config: SimilarityConfig,
 ) -> tuple[float, float]:
-    """Returns a 95% confidence interval of the similarity, by resampling classes on both sides.
+    """Returns a 95% interval (low, high) of the similarity, by resampling classes on both sides.
 
-    It estimates how much the similarity would vary with another choice of the same numbers of
-    classes from the same two populations. Classes are drawn with replacement, each with its weight.
-    A resample has only about 63% of the classes, and hence a larger distance on average: the
-    distances of the resamples are shifted so that their mean is the measured distance. (In a
-    simulation with 200 and 60 classes and 60 resamples, the interval contained the mean over many
-    choices of classes in 85% of the cases; without the shift in 67%.)
+    This confidence interval estimates how much the similarity would vary with another choice of the
+    same numbers of classes from the same two populations. Classes are drawn with replacement, each
+    with its weight. A resample has only about 63% of the classes, and hence a larger distance on
+    average: the distances of the resamples are shifted so that their mean is the measured distance.
+    (In a simulation with 200 and 60 classes and 60 resamples, the interval contained the mean over
+    many choices of classes in 85% of the cases; without the shift in 67%.)
 
     Args:
       source_weights: numbers [n].
@@ -102,9 +99,6 @@ def bootstrap_interval(
       distances: float64 [n, m], cost matrix.
       cost: measured earth mover's distance.
       config: settings; a `bootstrap` of a few hundred resamples is enough.
-
-    Returns:
-      (low, high).
 
     Raises:
       UserError: if a side has fewer than 2 classes, there are fewer than 20 resamples, or the
@@ -127,45 +121,3 @@ def bootstrap_interval(
         costs.append(resampled.cost)
     high, low = np.quantile(costs, [0.975, 0.025]) - np.mean(costs) + cost
     return similarity_of(max(high, 0), config.gamma), similarity_of(max(low, 0), config.gamma)
-
-
-def strongest_flows(
-    similarity: Similarity,
-    count: int,
-    distances: np.ndarray | None = None,
-    per_target_class: bool = False,
-) -> list[tuple[int, int, float]]:
-    """Returns the pairs of classes with the largest flow between them.
-
-    Where all source classes have the same number of images, many flows are equal, namely to the
-    whole weight of a source class. `distances` ranks equal flows, and `per_target_class` compares
-    target classes by what fraction of their own weight comes from one source class.
-
-    Args:
-      similarity: result of `measure_similarity`.
-      count: largest number of pairs.
-      distances: float [source classes, target classes]; of equal flows, the pair with the smaller
-        distance comes first. By default equal flows keep the order of the classes.
-      per_target_class: whether to divide flows by the weight of their target class, and to return
-        only the strongest flow into each target class.
-
-    Returns:
-      (index of the source class, index of the target class, flow), the largest flow first. Pairs
-      without flow are omitted.
-
-    >>> result = Similarity('a', 'b', 1.0, 0.99, np.array([[0.5, 0.0], [0.2, 0.3]]))
-    >>> strongest_flows(result, 2)
-    [(0, 0, 0.5), (1, 1, 0.3)]
-    >>> strongest_flows(result, 2, per_target_class=True)
-    [(1, 1, 1.0), (0, 0, 0.7142857142857143)]
-    """
-    flow = similarity.flow
-    if per_target_class:
-        flow = flow / flow.sum(axis=0)
-    ties = np.zeros(flow.size) if distances is None else np.ravel(distances)
-    # Rounded to 9 decimals, because sums of weights have rounding errors.
-    order = np.lexsort([ties, -flow.round(9).ravel()])
-    pairs = np.stack(np.unravel_index(order[flow.ravel()[order] > 0], flow.shape), axis=1)
-    if per_target_class:
-        pairs = pairs[np.sort(np.unique(pairs[:, 1], return_index=True)[1])]
-    return [(i, j, float(flow[i, j])) for i, j in pairs[:count].tolist()]

@@ -57,7 +57,7 @@ def import_pot() -> ModuleType:
 
 
 def normalize(weights: ArrayLike, where: str = 'weights') -> np.ndarray:
-    """Divides weights by their sum, in float64.
+    """Returns weights / sum(weights), float64 [classes].
 
     Fractions computed in float32 would sum to one only up to about 1e-7: too inaccurate for the two
     sides of a transport problem.
@@ -65,9 +65,6 @@ def normalize(weights: ArrayLike, where: str = 'weights') -> np.ndarray:
     Args:
       weights: numbers [classes], not negative, such as the number of images of each class.
       where: origin of the weights, for messages.
-
-    Returns:
-      float64 [classes], weights / sum(weights).
 
     Raises:
       UserError: if a weight is negative or not finite, or all are zero.
@@ -80,18 +77,12 @@ def normalize(weights: ArrayLike, where: str = 'weights') -> np.ndarray:
 
 
 def euclidean_distances(a: ArrayLike, b: ArrayLike) -> np.ndarray:
-    """Returns the Euclidean distances between the rows of two arrays, computed in float64.
+    """Returns the Euclidean distances of the rows of a [n, feature_dim] and b [m, feature_dim].
 
-    By a matrix product, |a|^2 + |b|^2 - 2ab, four times as fast as the sum of squared differences
-    at 2048 dimensions. Where its terms cancel, for points close together, the differences are used
-    after all: equal points have distance 0 exactly, and no error is larger than about 1e-11.
-
-    Args:
-      a: float [n, feature_dim].
-      b: float [m, feature_dim].
-
-    Returns:
-      float64 [n, m].
+    The result is float64 [n, m], computed in float64 by a matrix product, |a|^2 + |b|^2 - 2ab, four
+    times as fast as the sum of squared differences at 2048 dimensions. Where its terms cancel, for
+    points close together, the differences are used after all: equal points have distance 0 exactly,
+    and no error is larger than about 1e-11.
 
     Raises:
       UserError: if the dimensions differ.

@@ -14,15 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from slim import validation
 from slim.configs import LinearClassifierConfig
 from slim.errors import UserError
-from slim.validation import (
-    check_classes,
-    check_features,
-    check_finite,
-    check_labels,
-    check_same_length,
-)
+
+FOLDS = 3  # Of the cross-validation.
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,15 +68,11 @@ def confusion_matrix(labels: ArrayLike, predictions: ArrayLike, num_classes: int
 
 
 def hardest_pairs(confusion: np.ndarray, count: int) -> list[tuple[int, int, float]]:
-    """Returns the pairs of classes that are misclassified as each other most often.
+    """Returns up to `count` pairs of classes that are misclassified as each other most often.
 
-    Args:
-      confusion: int [classes, classes], see `confusion_matrix`.
-      count: largest number of pairs.
-
-    Returns:
-      (class, other class, fraction of the images of both that were misclassified as the other), the
-      largest first. Pairs that are never confused are omitted.
+    A pair is (class, other class, fraction of the images of both that were misclassified as the
+    other), the largest first. Pairs that are never confused are omitted. `confusion` is int
+    [classes, classes], see `confusion_matrix`.
 
     >>> hardest_pairs(np.array([[8, 2, 0], [4, 6, 0], [1, 0, 9]]), 5)
     [(0, 1, 0.3), (0, 2, 0.05)]
@@ -96,11 +88,11 @@ def hardest_pairs(confusion: np.ndarray, count: int) -> list[tuple[int, int, flo
 def _checked(features: ArrayLike, labels: ArrayLike, where: str) -> tuple[np.ndarray, np.ndarray]:
     """Returns features as float32 in memory and labels as int64, one for each feature."""
     features = np.asarray(features)
-    check_features(features, where)
-    labels = check_labels(labels, where)
-    check_same_length(features, labels, where)
+    validation.check_features(features, where)
+    labels = validation.check_labels(labels, where)
+    validation.check_same_length(features, labels, where)
     features = np.asarray(features, np.float32)
-    check_finite(features, where)
+    validation.check_finite(features, where)
     return features, labels
 
 
@@ -140,12 +132,12 @@ def select_c_by_cross_validation(
     features: ArrayLike,
     labels: ArrayLike,
     choices: Sequence[float] = (0.01, 0.1, 1.0, 10.0, 100.0),
-    folds: int = 3,
     seed: int = LinearClassifierConfig.seed,
     max_iterations: int = LinearClassifierConfig.max_iterations,
 ) -> float:
     """Returns the C with the highest accuracy in stratified cross-validation; of ties the smallest.
 
+    There are `FOLDS` folds, each with the same fractions of the classes.
     Pass training images only: a C that was selected on the images of the reported accuracy would
     bias it upwards.
 
@@ -153,7 +145,6 @@ def select_c_by_cross_validation(
       features: float [images, feature_dim].
       labels: int [images], from 0 without gaps.
       choices: values of C to choose from, in ascending order.
-      folds: number of folds, each with the same fractions of the classes.
       seed: random seed of the folds.
       max_iterations: largest number of iterations of lbfgs.
 
@@ -168,12 +159,12 @@ def select_c_by_cross_validation(
 
     features, labels = _checked(features, labels, 'training features')
     counts = np.bincount(labels)
-    if counts.min() < folds:
+    if counts.min() < FOLDS:
         raise UserError(
             f'class {counts.argmin()} has {counts.min()} training images, too few to select C by '
-            f'cross-validation with {folds} folds; set C'
+            f'cross-validation with {FOLDS} folds; set C'
         )
-    splits = list(StratifiedKFold(folds, shuffle=True, random_state=seed).split(features, labels))
+    splits = list(StratifiedKFold(FOLDS, shuffle=True, random_state=seed).split(features, labels))
     correct = []
     for C in choices:
         correct.append(0)
@@ -223,7 +214,7 @@ def classify(
             f'{features.shape[1]}; both must come from the same network'
         )
     num_classes = int(max(train_labels.max(), labels.max())) + 1
-    check_classes(np.bincount(train_labels, minlength=num_classes), 'training features')
+    validation.check_classes(np.bincount(train_labels, minlength=num_classes), 'training features')
     if num_classes < 2:
         raise UserError('all training features are of one class; a classifier needs two or more')
     classifier, converged = _fit(train_features, train_labels, C, max_iterations)

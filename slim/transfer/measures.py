@@ -30,15 +30,10 @@ def _checked(features: ArrayLike, labels: ArrayLike) -> tuple[np.ndarray, np.nda
 
 
 def _spectrum(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns left singular vectors and squared singular values, without those that are rounding.
+    """Returns left singular vectors and squared singular values of float64 [n, feature_dim].
 
-    By way of the smaller of the two Gram matrices, in a fraction of the time of a decomposition.
-
-    Args:
-      features: float64 [n, feature_dim].
-
-    Returns:
-      (float64 [n, rank], float64 [rank]).
+    They are float64 [n, rank] and [rank], without those that are rounding. By way of the smaller of
+    the two Gram matrices, in a fraction of the time of a decomposition.
     """
     is_tall = features.shape[0] > features.shape[1]
     gram = features.T @ features if is_tall else features @ features.T

@@ -45,8 +45,7 @@ class SelectedClass:
 def class_distances(source: Domain, target: Domain) -> np.ndarray:
     """Returns the earth mover's distance of each single source class to a target.
 
-    Returns:
-      float64 [source classes], sum_j w_j |source_i - target_j| with normalised weights w_j.
+    It is sum_j w_j |source_i - target_j| with normalised weights w_j, float64 [source classes].
 
     Raises:
       UserError: if the features differ in dimension.
@@ -67,16 +66,13 @@ def select_classes(
     counts: Sequence[int],
     gamma: float = SimilarityConfig.gamma,
 ) -> list[SelectedClass]:
-    """Selects source classes for targets by the procedure above.
+    """Selects source classes for targets by the procedure above; returns them in that order.
 
     Args:
-      source: a `Domain` with the classes to choose from.
+      source: domain with the classes to choose from.
       targets: target domains; the order decides which of them a class is selected for.
       counts: number of classes to select for each target.
       gamma: factor in exp(-gamma * EMD).
-
-    Returns:
-      The classes in the order in which they were selected.
 
     Raises:
       UserError: if the features differ in dimension, or a count is not between 1 and the number of
@@ -112,7 +108,7 @@ def select_classes(
 def class_lists(
     selected: Sequence[SelectedClass], names: Mapping[str, Sequence[str] | None]
 ) -> dict[str, list[str]]:
-    """Returns the lines of a class list for each domain that classes were selected from.
+    """Returns domain -> lines of its class list, for each domain that classes were selected from.
 
     A line is the name of a class, as `prepare_dataset.py --class_list` reads it, or its label if
     names are not known. The lines are ordered by label.
@@ -120,9 +116,6 @@ def class_lists(
     Args:
       selected: result of `select_classes`.
       names: domain -> class names by label, None if they are not known.
-
-    Returns:
-      Domain -> lines.
 
     Raises:
       UserError: if there are fewer names than labels, or a selected class shares its name with
@@ -134,20 +127,20 @@ def class_lists(
     lists = {}
     for member in dict.fromkeys(one.member for one in selected):
         labels = sorted(one.label for one in selected if one.member == member)
-        lines = [str(label) for label in labels]
         known = names.get(member)
-        if known is not None:
-            if labels[-1] >= len(known):
-                raise UserError(
-                    f'{member}: class {labels[-1]} was selected, but its labels.txt names only '
-                    f'{len(known)} classes; it belongs to another dataset'
-                )
-            lines = [known[label] for label in labels]
-            times = Counter(known)
-            if unclear := sorted(line for line in lines if times[line] > 1):
-                raise UserError(
-                    f'{member}: several classes are called {unclear[0]}; give them different names '
-                    'in labels.txt'
-                )
-        lists[member] = lines
+        if known is None:
+            lists[member] = [str(label) for label in labels]
+            continue
+        if labels[-1] >= len(known):
+            raise UserError(
+                f'{member}: class {labels[-1]} was selected, but its labels.txt names only '
+                f'{len(known)} classes; it belongs to another dataset'
+            )
+        lists[member] = [known[label] for label in labels]
+        times = Counter(known)
+        if unclear := sorted(line for line in lists[member] if times[line] > 1):
+            raise UserError(
+                f'{member}: several classes are called {unclear[0]}; give them different names in '
+                'labels.txt'
+            )
     return lists

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from slim.plots import image_grids
-from slim.plots.class_grids import ClassPicture, PicturedFlow, draw_flows, draw_strips
+from slim.plots.image_grids import ClassPicture, draw_strips
 
 RED, GREEN, BLUE = (200, 30, 40), (20, 180, 60), (30, 40, 210)
 
@@ -40,17 +40,6 @@ def test_strips(classes):
     assert shown(figure) == list(zip([RED, GREEN, BLUE, GREEN], [*names, names[1]], strict=True))
     assert words(figure) == ['birds', 'few']
     image_grids.encode(figure, 'jpeg')  # A name is not a formula.
-
-
-def test_flows_go_from_left_to_right(classes):
-    red, green, blue = classes
-    flows = [PicturedFlow(red, green, '12%'), PicturedFlow(blue, red, '3%')]
-    figure = draw_flows([('birds', flows), ('few', flows[:1])])
-    assert [colour for colour, _ in shown(figure)] == [RED, GREEN, BLUE, RED, RED, GREEN]
-    assert words(figure) == ['birds', '12%\n→', '3%\n→', 'few', '12%\n→']
-    figure.draw_without_rendering()
-    lefts = [axes.get_position().x0 for axes in figure.axes if axes.images][:4]
-    assert lefts == sorted(lefts)
 
 
 def test_open_images_and_paths_are_equivalent(tmp_path):

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from slim.plots import image_grids
-from slim.plots.confusion_matrix import draw_confusion
+from slim.plots.heat_maps import draw_confusion
 
 
 def test_picture_of_the_confusion(tmp_path):

@@ -116,12 +116,6 @@ def test_confused_images_of_a_pair_come_first_by_probability(paths):
     ]
 
 
-def test_rows_are_spread_over_the_classes():
-    labels = np.repeat(np.arange(12), 3)
-    assert image_grids.spread_rows(labels, 4) == [0, 12, 21, 33]
-    assert image_grids.spread_rows(labels[::-1], 50) == list(range(33, -1, -3))
-
-
 @pytest.mark.parametrize('picture_format', ['png', 'jpeg'])
 def test_encoding_is_small_and_deterministic(paths, picture_format):
     figure = image_grids.draw_pairs(RESULT, paths, NAMES, [(0, 1, 0.6)])

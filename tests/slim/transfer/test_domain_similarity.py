@@ -7,13 +7,7 @@ from slim.configs import SimilarityConfig
 from slim.errors import UserError
 from slim.features.domains import create_domain, merge_domains
 from slim.transfer import emd
-from slim.transfer.domain_similarity import (
-    Similarity,
-    bootstrap_interval,
-    measure_similarity,
-    similarity_of,
-    strongest_flows,
-)
+from slim.transfer.domain_similarity import bootstrap_interval, measure_similarity, similarity_of
 
 # Published: EMD -> similarity.
 PUBLISHED = {57.532: 0.563, 42.961: 0.651, 53.868: 0.584, 37.703: 0.686, 62.587: 0.535}
@@ -55,11 +49,6 @@ def test_a_source_that_contains_the_target_is_nearer():
     merged = merge_domains([other, target])
     own = merged.num_images[30:] / merged.num_images.sum()
     np.testing.assert_allclose(np.diagonal(joined.flow[30:]), own, atol=1e-12)
-
-
-def test_strongest_flows_omit_pairs_without_flow():
-    flow = np.array([[0.1, 0.0], [0.0, 0.9]])
-    assert strongest_flows(Similarity('a', 'b', 1.0, 0.9, flow), 5) == [(1, 1, 0.9), (0, 0, 0.1)]
 
 
 def test_interval_depends_on_the_seed_and_contains_the_similarity():
@@ -120,24 +109,3 @@ def test_rejects_different_dimensions():
     narrow = create_domain('narrow', np.ones([1, 3]), [1])
     with pytest.raises(UserError, match='narrow have dimension 3, those of dogs 16'):
         measure_similarity(narrow, random_domain('dogs', 1, 12))
-
-
-def test_equal_flows_are_ordered_by_distance():
-    flow = np.array([[0.25, 0.0], [0.0, 0.25 + 1e-15], [0.1, 0.4]])
-    distances = np.array([[1.0, 9.0], [2.0, 9.0], [3.0, 4.0]])
-    found = Similarity('a', 'b', 1.0, 0.9, flow)
-    order = [pair[:2] for pair in strongest_flows(found, 9, distances)]
-    assert order == [(2, 1), (0, 0), (1, 1), (2, 0)]
-    assert [pair[:2] for pair in strongest_flows(found, 2, 10 - distances)] == [(2, 1), (1, 1)]
-
-
-def test_strongest_flows_per_target_class():
-    # All flows are equal, but they are different fractions of their target classes.
-    flow = np.array([[0.25, 0.0, 0.0], [0.0, 0.25, 0.0], [0.0, 0.25, 0.0], [0.0, 0.0, 0.25]])
-    distances = np.array([[5.0, 9, 9], [9, 4, 9], [9, 3, 9], [9, 9, 2.0]])
-    similarity = Similarity('a', 'b', 1.0, 0.9, flow)
-    flows = strongest_flows(similarity, 9, distances, per_target_class=True)
-    # The last class is nearer than the first; of the second class, the nearer source is returned.
-    assert flows == [(3, 2, 1.0), (0, 0, 1.0), (2, 1, 0.5)]
-    assert strongest_flows(similarity, 1, distances, per_target_class=True) == flows[:1]
-    assert len(strongest_flows(similarity, 9, distances)) == 4

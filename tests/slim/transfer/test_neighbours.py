@@ -5,7 +5,7 @@ import pytest
 from sklearn.neighbors import KDTree
 
 from slim.errors import UserError
-from slim.transfer.neighbours import nearest_neighbours, neighbour_agreement
+from slim.transfer.neighbours import nearest_neighbours
 
 RANDOM = np.random.default_rng(0)
 FEATURES, QUERIES = (RANDOM.normal(size=[n, 8]).astype(np.float32) for n in (80, 61))
@@ -23,14 +23,3 @@ def test_neighbours_by_hand_and_by_a_tree():
         nearest_neighbours(FEATURES, QUERIES, 81)
     with pytest.raises(UserError, match='dimension 8, queries 3'):
         nearest_neighbours(FEATURES, QUERIES[:, :3], 1)
-
-
-def test_agreement_is_over_all_queries():
-    labels, query_labels = np.arange(80) % 3, np.arange(61) % 3
-    _, rows = KDTree(FEATURES).query(QUERIES, k=4)
-    same = sum(labels[row] == query_labels[query] for query in range(61) for row in rows[query])
-    agreement = neighbour_agreement(FEATURES, labels, QUERIES, query_labels, 4)
-    assert agreement == pytest.approx(same / (61 * 4)) and 0 < agreement < 1
-    assert neighbour_agreement(FEATURES, labels, FEATURES, labels, 1) == 1
-    with pytest.raises(UserError, match='queries: there are 61 features, but 60 labels'):
-        neighbour_agreement(FEATURES, labels, QUERIES, query_labels[:60])
