@@ -5,13 +5,12 @@ file with its final name is complete.
 """
 
 import contextlib
-import csv
 import errno
 import glob
 import os
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import filelock
@@ -27,8 +26,7 @@ UNFINISHED = '.unfinished'
 def flush_to_disk(path: str) -> None:
     """Waits until the contents of a file, or the entries of a folder, are on the disk.
 
-    Raises:
-      OSError: if they cannot be written; it carries the path.
+    Raises an `OSError` that carries the path if they cannot be written.
     """
     descriptor = os.open(path, os.O_RDONLY)
     try:
@@ -40,28 +38,14 @@ def flush_to_disk(path: str) -> None:
         os.close(descriptor)
 
 
-def rename_durably(source: str, target: str) -> None:
-    """Flushes the file `source` to disk and renames it to `target`, replacing a file there.
-
-    In this order, because a power cut must not leave a file with its final name but no contents.
-
-    Raises:
-      OSError: if the file cannot be written; it carries a path.
-    """
-    flush_to_disk(source)
-    os.replace(source, target)
-
-
 @contextlib.contextmanager
 def atomic_file(path: str) -> Iterator[str]:
     """Yields a temporary path to write to, which is renamed to `path` when the block succeeds.
 
     The temporary file is in the same folder, so that the renaming is atomic. If the block raises an
     exception, the temporary file is removed and an earlier file at `path` stays. A killed process
-    leaves the temporary file behind: see `remove_unfinished`.
-
-    Raises:
-      OSError: if the file cannot be written; it carries a path.
+    leaves the temporary file behind: see `remove_unfinished`. Raises an `OSError` that carries a
+    path if the file cannot be written.
     """
     with unfinished_file(path) as unfinished:
         yield unfinished
@@ -72,8 +56,7 @@ def atomic_file(path: str) -> Iterator[str]:
 def unfinished_file(path: str) -> Iterator[str]:
     """Yields the temporary path as `atomic_file` does, but leaves the renaming to `finish(path)`.
 
-    Raises:
-      OSError: if the file cannot be written; it carries a path.
+    Raises an `OSError` that carries a path if the file cannot be written.
     """
     unfinished = path + UNFINISHED
     try:
@@ -86,43 +69,23 @@ def unfinished_file(path: str) -> Iterator[str]:
 
 
 def finish(path: str) -> None:
-    """Gives a file that was written by `unfinished_file(path)` its final name.
+    """Gives a file that was written by `unfinished_file(path)` its final name, replacing `path`.
 
-    Raises:
-      OSError: if the file cannot be written; it carries a path.
+    The file is first flushed to disk, because a power cut must not leave a file with its final name
+    but no contents. Raises an `OSError` that carries a path if the file cannot be written.
     """
-    rename_durably(path + UNFINISHED, path)
+    flush_to_disk(path + UNFINISHED)
+    os.replace(path + UNFINISHED, path)
 
 
 def write_text(path: str, text: str) -> None:
-    """Writes `text` to `path` atomically, in UTF-8.
-
-    Raises:
-      OSError: if the file cannot be written.
-    """
+    """Writes `text` to `path` atomically, in UTF-8; raises an `OSError` if it cannot be written."""
     with atomic_file(path) as unfinished, open(unfinished, 'w', encoding='utf-8') as file:
         file.write(text)
 
 
-def write_csv(path: str, rows: Iterable[Sequence]) -> None:
-    """Writes rows of cells to `path` atomically, as CSV in UTF-8.
-
-    Raises:
-      OSError: if the file cannot be written.
-    """
-    with (
-        atomic_file(path) as unfinished,
-        open(unfinished, 'w', encoding='utf-8', newline='') as file,
-    ):
-        csv.writer(file, lineterminator='\n').writerows(rows)
-
-
 def check_absent_or_empty(folder: str) -> None:
-    """Checks that `folder` does not exist or is an empty folder.
-
-    Raises:
-      OSError: if it is a file or a folder that holds something.
-    """
+    """Raises an `OSError` if `folder` is a file or a folder that holds something."""
     if os.path.lexists(folder) and (not os.path.isdir(folder) or os.listdir(folder)):
         number = errno.ENOTEMPTY if os.path.isdir(folder) else errno.ENOTDIR
         raise OSError(number, os.strerror(number), folder)

@@ -37,8 +37,7 @@ class Dataset:
     def num_output_classes(self, labels_offset: int) -> int:
         """Returns the number of classes when `labels_offset` is subtracted from every label.
 
-        Raises:
-          UserError: if there are none.
+        Raises a `UserError` if there are none.
         """
         if not 0 <= labels_offset < self.num_classes:
             raise UserError(

@@ -29,7 +29,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from slim import files
+from slim import files, tables
 from slim.configs import PreparationConfig
 from slim.datasets import dataset, split_lists, workers
 from slim.errors import UserError
@@ -319,4 +319,4 @@ def write_csv(path: str, duplicates: Iterable[Duplicate]) -> None:
 
     Raises an OSError if the file cannot be written.
     """
-    files.write_csv(path, [HEADER, *duplicates])
+    files.write_text(path, tables.format_csv([HEADER, *duplicates]))

@@ -131,11 +131,7 @@ class Manifest:
 
 
 def write_manifest(folder: str, manifest: Manifest) -> None:
-    """Writes the manifest into a dataset's folder atomically.
-
-    Raises:
-      OSError: if the file cannot be written.
-    """
+    """Writes the manifest into a dataset's folder atomically, or raises an `OSError`."""
     content = {
         'version': VERSION,
         'dataset_name': manifest.dataset_name,
@@ -152,8 +148,7 @@ def write_manifest(folder: str, manifest: Manifest) -> None:
 def read_manifest(folder: str) -> Manifest:
     """Reads the manifest of the dataset that `folder` is named after.
 
-    Raises:
-      UserError: if there is no manifest, or it is damaged or of another version or dataset.
+    Raises a `UserError` if there is none, or it is damaged or of another version or dataset.
     """
     path = os.path.join(folder, NAME)
     dataset_name = os.path.basename(os.path.abspath(folder))

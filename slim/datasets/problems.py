@@ -4,7 +4,7 @@ import collections
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from slim import files
+from slim import files, tables
 
 NAME = 'problems.csv'
 COLUMNS = ('list', 'line', 'path', 'problem', 'detail')
@@ -45,4 +45,4 @@ def summary(problems: Iterable[Problem]) -> str:
 def write_report(path: str, problems: Iterable[Problem]) -> None:
     """Writes a CSV file with one row per problem, sorted by list and line."""
     rows = ([*problem[:1], problem.line or '', *problem[2:]] for problem in sorted(problems))
-    files.write_csv(path, [COLUMNS, *rows])
+    files.write_text(path, tables.format_csv([COLUMNS, *rows]))

@@ -37,8 +37,7 @@ class ListedImage(NamedTuple):
 def list_path(folder: str, split_name: str) -> str:
     """Returns the path of a split's list in a dataset's folder.
 
-    Raises:
-      UserError: if there is no such split.
+    Raises a `UserError` if there is no such split.
     """
     if split_name not in LIST_NAMES:
         raise UserError(f'unknown split {split_name!r}; there are {", ".join(LIST_NAMES)}')
@@ -148,8 +147,7 @@ def scan_list(
 def read_list(path: str, num_classes: int | None = None) -> list[ListedImage]:
     """Returns the images of a split list, in order; arguments and errors as in `scan_list`.
 
-    Raises:
-      UserError: also if a line is malformed.
+    Raises a `UserError` also if a line is malformed.
     """
     images, problems = scan_list(path, num_classes)
     if problems:

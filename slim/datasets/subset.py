@@ -44,9 +44,7 @@ def read_labels(dataset: Dataset) -> np.ndarray:
     """Returns the labels of all images, int64 [images], in the order of the shards.
 
     Reads every shard once without decoding images, so it takes as long as reading the files.
-
-    Raises:
-      UserError: if a shard is damaged.
+    Raises a `UserError` if a shard is damaged.
     """
     labels = []
     progress = tqdm(
@@ -70,8 +68,7 @@ def read_labels(dataset: Dataset) -> np.ndarray:
 def limit_images_per_class(dataset: Dataset, maximum: int, seed: int) -> Dataset:
     """Returns the dataset with at most `maximum` images of each class, chosen by `seed`.
 
-    Raises:
-      UserError: if a shard is damaged.
+    Raises a `UserError` if a shard is damaged.
     """
     selected = choose(read_labels(dataset), maximum, seed)
     return dataclasses.replace(dataset, num_images=int(selected.sum()), selected=selected)

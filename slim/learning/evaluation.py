@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from slim import files
+from slim import files, tables
 from slim.configs import EvaluationConfig
 from slim.datasets import input_pipeline
 from slim.datasets.dataset import Dataset
@@ -264,7 +264,7 @@ def write_per_class(evaluation: Evaluation, class_names: Sequence[str], eval_dir
         images, correct = evaluation.images[label], evaluation.correct[label]
         rates = (correct / images, evaluation.in_top_5[label] / images) if images else ('', '')
         rows.append([label + offset, name, images, correct, *rates])
-    files.write_csv(path, rows)
+    files.write_text(path, tables.format_csv(rows))
     return path
 
 

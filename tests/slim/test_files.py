@@ -105,13 +105,13 @@ def test_a_file_is_on_disk_before_it_is_renamed(tmp_path, monkeypatch):
     fsync, replace = os.fsync, os.replace
     monkeypatch.setattr(os, 'fsync', lambda number: calls.append('flush') or fsync(number))
     monkeypatch.setattr(os, 'replace', lambda *paths: calls.append('rename') or replace(*paths))
-    (tmp_path / 'source').write_text('text')
-    files.rename_durably(str(tmp_path / 'source'), str(tmp_path / 'target'))
+    (tmp_path / f'target{files.UNFINISHED}').write_text('text')
+    files.finish(str(tmp_path / 'target'))
     assert calls == ['flush', 'rename']
     assert (tmp_path / 'target').read_text() == 'text'
     files.flush_to_disk(str(tmp_path))
     with pytest.raises(FileNotFoundError):
-        files.rename_durably(str(tmp_path / 'source'), str(tmp_path / 'target'))
+        files.finish(str(tmp_path / 'target'))
 
 
 LOCKING = """
