@@ -100,7 +100,7 @@ def draw_groups(
     Args:
       values: float [rows, columns]; the smallest is the brightest.
       row_groups: group of each row; rows of a group are adjacent.
-      column_groups: group of each column, likewise.
+      column_groups: group of each column.
       label: label of the colour bar.
     """
     figure = Figure(figsize=(10, 6), layout='constrained')
